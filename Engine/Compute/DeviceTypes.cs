@@ -1,0 +1,87 @@
+using NvStream.Gguf;
+
+namespace NvStream.Compute;
+
+/// <summary>Activations in device memory: float32, row-major, one row a token.</summary>
+/// <param name="Address">Device address of the first element, 64-byte aligned.</param>
+/// <param name="Rows">Tokens.</param>
+/// <param name="Columns">Elements of a row.</param>
+public readonly record struct Matrix(nint Address, int Rows, int Columns)
+{
+    /// <summary>The same memory read as rows of another width (heads of a projection, say).</summary>
+    public Matrix Reshape(int rows, int columns) => new(Address, rows, columns);
+
+    /// <summary>The first <paramref name="rows"/> rows.</summary>
+    public Matrix Top(int rows) => this with { Rows = rows };
+}
+
+/// <summary>
+/// A weight in device memory, in the file's own encoding: <paramref name="Rows"/> outputs by
+/// <paramref name="Columns"/> inputs, each row a whole number of blocks. Only 32-byte aligned, as in the file.
+/// A vector (norm gain, bias) has one row.
+/// </summary>
+public readonly record struct Weight(nint Address, TensorType Type, int Rows, int Columns)
+{
+    public bool IsPresent => Address != 0;
+}
+
+/// <summary>One product of a <see cref="IComputeDevice.MatMul"/>: Y = X * W^T.</summary>
+public readonly record struct Projection(Weight W, Matrix Y);
+
+/// <summary>How rotary embedding pairs the elements of a head.</summary>
+public enum RopeLayout
+{
+    /// <summary>Neighbours (2i, 2i+1): llama.</summary>
+    Interleaved,
+
+    /// <summary>Halves (i, i + dims/2): qwen2, qwen3 ("neox").</summary>
+    Halves,
+}
+
+/// <summary>
+/// Rotary embedding with every scaling rule (linear, yarn, per-dimension factors) folded into one angle a pair:
+/// angle = position * Frequencies[pair]; the rotated values are multiplied by <paramref name="Magnitude"/>.
+/// </summary>
+/// <param name="Frequencies">Device address of Dimensions / 2 float32 values.</param>
+/// <param name="Dimensions">Rotated elements of a head, even; the rest of the head passes through.</param>
+public readonly record struct RopeTable(nint Frequencies, int Dimensions, float Magnitude, RopeLayout Layout);
+
+/// <summary>
+/// One layer's share of the KV cache: float16, [head][token][dim] for keys, then the same for values,
+/// where token runs over the pool's <paramref name="Tokens"/> cells that all sequences share.
+/// </summary>
+public readonly record struct KvLayer(nint Keys, nint Values, int Tokens, int Heads, int HeadDim);
+
+/// <summary>A sequence's rows in a pass: rows [FirstRow, FirstRow + RowCount) are its tokens at positions
+/// FirstPosition, FirstPosition + 1, ...; position p lives in cell KvStart + p of the KV pool.</summary>
+public readonly record struct SequenceSpan(int FirstRow, int RowCount, int KvStart, int FirstPosition);
+
+public enum DeviceKind
+{
+    Cpu,
+    Cuda,
+}
+
+/// <summary>What a device is, for plans, tables and reports. Bytes in <see cref="long"/>.</summary>
+public sealed record DeviceInfo
+{
+    /// <summary>The processor's or card's marketing name.</summary>
+    public required string Name { get; init; }
+
+    public required DeviceKind Kind { get; init; }
+
+    public int Index { get; init; }
+
+    public required long Memory { get; init; }
+
+    public required long FreeMemory { get; init; }
+
+    /// <summary>Cores the process may use (affinity and cgroup quota counted in); CPU only.</summary>
+    public int? Cores { get; init; }
+
+    /// <summary>Bits of the widest vector the kernels use; CPU only.</summary>
+    public int? VectorWidth { get; init; }
+
+    /// <summary>Instruction sets the kernels found, for reports: AVX2, AVX-512, NEON; CPU only.</summary>
+    public string? InstructionSets { get; init; }
+}
