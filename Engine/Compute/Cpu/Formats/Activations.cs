@@ -210,10 +210,12 @@ internal static unsafe class Activations
     static ref short SumOf16(byte* group, int index) => ref ((short*)(group + SumsOffset))[index / 2 + index % 2 * 8];
 
     /// <summary>Scale and reciprocal of a block: its largest magnitude becomes 127 (ggml, quantize_row_q8_0).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (float Scale, float Inverse) BlockScale(float largest) =>
         largest < SmallestMaximum ? (0, 0) : (largest / 127f, 127f / largest);
 
     /// <summary>Of a super-block: the element of the largest magnitude becomes -127 (ggml, quantize_row_q8_K).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (float Scale, float Inverse) SuperBlockScale(float largest, float smallest)
     {
         var extreme = largest >= -smallest ? largest : smallest;
