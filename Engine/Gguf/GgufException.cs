@@ -38,4 +38,9 @@ public sealed class GgufException : NvStreamException
     public static GgufException ReadFailed(string path, long offset, long expected, Exception inner) => new(
         "StorageReadFailed", $"'{path}': reading {expected} bytes at byte {offset} failed: {inner.Message}",
         "Check the disk, the file system and their logs.", inner);
+
+    /// <summary>A model file could not be written; what was written of it has been removed.</summary>
+    public static GgufException WriteFailed(string path, string why, Exception? inner = null) => new(
+        "GgufWriteFailed", $"'{path}' could not be written: {why}.",
+        "Check the folder, its permissions and the free space.", inner);
 }
