@@ -32,6 +32,7 @@ sealed class Scheduler : IDisposable
     CancellationTokenSource _abort = new();
     bool _isStopped;
 
+    /// <param name="vocabularySize">Tokens that may be chosen: the tokenizer's, where the head has more rows.</param>
     public Scheduler(string name, IComputeDevice device, Decoder decoder, WeightStore weights, KvCache cache, Workspace work, ResidencyPlan plan, int vocabularySize)
     {
         _name = name;

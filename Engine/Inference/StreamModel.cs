@@ -41,7 +41,7 @@ public sealed class StreamModel : IDisposable
         _prompts = new(model.File, model.Tokenizer);
         _weights.Load(new LoadMeter(plan.ResidentBytes, progress).Add, cancellationToken);
         var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
-        _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Spec.VocabularySize);
+        _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Tokenizer.VocabularySize);
         LoadTime = Stopwatch.GetElapsedTime(start);
     }
 
@@ -74,7 +74,7 @@ public sealed class StreamModel : IDisposable
 
     public int ContextLength => Plan.ContextLength;
 
-    public int VocabularySize => _model.Spec.VocabularySize;
+    public int VocabularySize => _model.Tokenizer.VocabularySize;
 
     /// <summary>"Cpu" or "Cuda:N".</summary>
     public string Device => _device.Info.Kind == DeviceKind.Cpu ? "Cpu" : $"{_device.Info.Kind}:{_device.Info.Index}";
