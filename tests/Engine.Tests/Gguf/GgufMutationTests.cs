@@ -100,32 +100,40 @@ public class GgufMutationTests
     {
         var random = new Random(20);
         var accepted = 0;
-        var clock = new Stopwatch();
         for (var i = 0; i < count; i++)
         {
             var mutated = Mutated(bytes, random);
             var mutatedLength = length - bytes.Length + mutated.Length;
-            var allocated = GC.GetAllocatedBytesForCurrentThread();
-            clock.Restart();
-            try
-            {
-                Check(GgufParser.Parse(name, mutated, mutatedLength), mutatedLength);
-                accepted++;
-            }
-            catch (GgufException)
-            {
-            }
-            catch (Exception error)
-            {
-                Assert.Fail($"{name}, mutation {i}: {error}");
-            }
-
-            allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
+            var (parsed, time, allocated) = Attempt($"{name}, mutation {i}", mutated, mutatedLength);
+            accepted += parsed ? 1 : 0;
+            // A busy machine may have taken the processor away: once more before it counts.
+            time = time < s_maxTime ? time : Attempt(name, mutated, mutatedLength).Time;
             Assert.True(allocated < MaxAllocation, $"{name}, mutation {i} allocated {allocated} bytes");
-            Assert.True(clock.Elapsed < s_maxTime, $"{name}, mutation {i} took {clock.Elapsed}");
+            Assert.True(time < s_maxTime, $"{name}, mutation {i} took {time}");
         }
 
         return accepted;
+    }
+
+    static (bool Parsed, TimeSpan Time, long Allocated) Attempt(string name, byte[] bytes, long length)
+    {
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        var clock = Stopwatch.StartNew();
+        var parsed = false;
+        try
+        {
+            Check(GgufParser.Parse(name, bytes, length), length);
+            parsed = true;
+        }
+        catch (GgufException)
+        {
+        }
+        catch (Exception error)
+        {
+            Assert.Fail($"{name}: {error}");
+        }
+
+        return (parsed, clock.Elapsed, GC.GetAllocatedBytesForCurrentThread() - allocated);
     }
 
     static void Check(GgufHeader header, long length)
