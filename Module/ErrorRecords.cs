@@ -35,7 +35,7 @@ static class ErrorRecords
         "StorageReadFailed" => ErrorCategory.ReadError,
         "ModelNameInUse" => ErrorCategory.ResourceExists,
         "ModelDisposed" => ErrorCategory.InvalidOperation,
-        "PromptEmpty" or "ArgumentInvalid" => ErrorCategory.InvalidArgument,
+        "PromptEmpty" or "ArgumentInvalid" or "ChatTemplateMissing" => ErrorCategory.InvalidArgument,
         "PromptInvalid" => ErrorCategory.InvalidType,
         _ => ErrorCategory.NotSpecified,
     };

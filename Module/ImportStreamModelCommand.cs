@@ -129,11 +129,6 @@ public sealed class ImportStreamModelCommand : PathCmdlet
 
     void WarnOfDifferences(StreamModel model)
     {
-        if (IsGiven(nameof(ContextLength)) && model.ContextLength < ContextLength)
-        {
-            WriteWarning($"{model.Name}: the context has {model.ContextLength} tokens, not {ContextLength}: the model was made for no more.");
-        }
-
         if (IsGiven(nameof(HostBudget)) && HostBudget.Bytes is not 0 && model.Device == "Cpu")
         {
             WriteWarning($"{model.Name}: HostBudget is not used: the CPU device has no middle tier.");

@@ -20,7 +20,7 @@ sealed class PromptWindow(StreamCmdlet cmdlet, WorkerPump pump, StreamModel mode
         }
 
         var text = isLive ? new LiveText(pump) : null;
-        _answers.Enqueue(new(request, Start(request with { OnText = text is null ? null : text.Append }), text));
+        _answers.Enqueue(new(request, model.SubmitAsync(request with { OnText = text is null ? null : text.Append }, stopping), text));
         while (_answers.TryPeek(out var oldest) && oldest.Task.IsCompleted)
         {
             WriteNext();
@@ -41,35 +41,22 @@ sealed class PromptWindow(StreamCmdlet cmdlet, WorkerPump pump, StreamModel mode
     /// <summary>After cancellation: lets requests leave the scheduler, so that the next call finds it free.</summary>
     public void Settle() => WorkerPump.Settle(_answers.Select(a => a.Task));
 
-    Task<InferenceResult> Start(GenerationRequest request)
-    {
-        try
-        {
-            return model.SubmitAsync(request, stopping);
-        }
-        catch (NvStreamException e)
-        {
-            return Task.FromException<InferenceResult>(e);
-        }
-    }
-
     void WriteNext()
     {
         var answer = _answers.Peek();
         pump.WaitFor(answer.Task, ShowText);
         ShowText();
         _answers.Dequeue();
-        try
+        answer.Text?.End(cmdlet);
+        if (answer.Task.Exception?.InnerException is { } error)
         {
-            var result = answer.Task.GetAwaiter().GetResult();
-            answer.Text?.End(cmdlet);
-            cmdlet.WriteDebug($"{result.PromptTokenCount} prompt tokens, {result.TokenCount} new in {result.Passes} passes: {result.FinishReason}, bound by {result.BindingTerm}.");
-            cmdlet.WriteObject(result);
+            cmdlet.WriteError(ErrorRecords.From(error, answer.Request.InputObject ?? answer.Request.Prompt));
+            return;
         }
-        catch (NvStreamException e)
-        {
-            cmdlet.WriteError(ErrorRecords.From(e, answer.Request.InputObject ?? answer.Request.Prompt));
-        }
+
+        var result = answer.Task.GetAwaiter().GetResult();
+        cmdlet.WriteDebug($"{result.PromptTokenCount} prompt tokens and {result.TokenCount} more in {result.Passes} passes: {result.FinishReason}, bound by {result.BindingTerm}.");
+        cmdlet.WriteObject(result);
     }
 
     // Answers grow side by side; only the oldest one's text can be shown without mixing them.

@@ -85,7 +85,7 @@ sealed class WorkerPump(CancellationToken stopping)
     public static void Settle(params IEnumerable<Task> tasks)
     {
         var all = Task.WhenAll(tasks);
-        ((IAsyncResult)all).AsyncWaitHandle.WaitOne(TimeSpan.FromMilliseconds(500));
+        Task.WaitAny([all], TimeSpan.FromMilliseconds(500));
         _ = all.Exception;
     }
 }
