@@ -10,7 +10,8 @@ public static class ComputeDevices
     public static IReadOnlyList<DeviceInfo> List(Action<string>? log = null)
     {
         log?.Invoke("CUDA: this version has no CUDA device, so no driver was looked for.");
-        return [CpuInfo.Read()];
+        using var cpu = new CpuDevice(1);
+        return [cpu.Info];
     }
 
     /// <param name="name">"Auto" (a GPU if one is usable, else the CPU), "Cpu", "Cuda" or "Cuda:N".</param>

@@ -37,7 +37,6 @@ static class SyntheticBlocks
         TensorType.IQ4_NL => 67.4f,
         TensorType.IQ4_XS => 67.4f * Signed6,
         TensorType.IQ3_S or TensorType.IQ3_XXS => 120,
-        TensorType.IQ2_XXS or TensorType.IQ2_XS or TensorType.IQ2_S => 46,
         _ => throw new NotSupportedException($"{type} has no synthetic weights"),
     };
 
@@ -69,7 +68,6 @@ static class SyntheticBlocks
             TensorType.Q3_K => (0, 108),
             TensorType.Q4_K or TensorType.Q5_K => (16, size),
             TensorType.Q6_K => (0, 192),
-            TensorType.IQ2_XXS or TensorType.IQ2_XS or TensorType.IQ2_S => (2, size),
             TensorType.IQ3_XXS or TensorType.IQ3_S or TensorType.IQ4_XS => (2, size),
             _ => (0, 0),
         };

@@ -63,7 +63,7 @@ sealed class Scheduler : IDisposable
             Monitor.Pulse(_lock);
         }
 
-        sequence.OnCancel(cancellationToken, _ => OnCancelled());
+        sequence.OnCancel(OnCancelled, cancellationToken);
         return sequence.Task;
     }
 
@@ -202,7 +202,7 @@ sealed class Scheduler : IDisposable
     {
         foreach (var sequence in _active)
         {
-            if (sequence.IsDecoding == decoding)
+            if (sequence.IsDecoding == decoding && _pass.HasRoom)
             {
                 sequence.Join(_pass);
             }

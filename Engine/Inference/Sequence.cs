@@ -55,25 +55,20 @@ sealed class Sequence
     /// <summary>Row of the pass's logits that belongs to it, or -1.</summary>
     public int LogitIndex { get; private set; } = -1;
 
-    public void OnCancel(CancellationToken token, Action<Sequence> notify) =>
+    public void OnCancel(Action notify, CancellationToken token) =>
         _registration = token.Register(() =>
         {
             _isCancelled = true;
-            notify(this);
+            notify();
         });
 
     /// <summary>Whether the pass being made or run carries it.</summary>
     public bool IsInPass { get; private set; }
 
-    /// <summary>Joins a pass with as many tokens as it has room for: the rest of the prompt, or the token last chosen.</summary>
+    /// <summary>Joins a pass that has room, with as many tokens as there is room for: the rest of the prompt, or the token last chosen.</summary>
     public void Join(Models.Pass pass)
     {
-        IsInPass = pass.HasRoom;
-        if (!IsInPass)
-        {
-            return;
-        }
-
+        IsInPass = true;
         if (_processed == 0)
         {
             _started = Stopwatch.GetTimestamp();

@@ -65,6 +65,11 @@ sealed class ReaderPool : IDisposable
     {
         lock (_lock)
         {
+            if (_isStopped)
+            {
+                return;
+            }
+
             _isStopped = true;
             foreach (var transfer in _queue)
             {

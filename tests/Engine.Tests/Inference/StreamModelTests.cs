@@ -50,7 +50,7 @@ public sealed class StreamModelTests
             .Select(e => (Log: e.GetProperty("log").GetString()!, Expected: e.GetProperty("expected").GetString()!))
             .ToList();
         using var model = StreamModel.Load(
-            Fixtures.DemoModel, new() { DeviceBudget = MemoryBudget.FromBytes(12 << 20), KvTokens = 256 * batch, ContextLength = 256 }, null, Token);
+            Fixtures.DemoModel, new() { DeviceBudget = MemoryBudget.FromBytes((4L + batch) << 20), KvTokens = 256 * batch, ContextLength = 256 }, null, Token);
         var results = new List<Task<InferenceResult>>();
         using var places = new SemaphoreSlim(batch);
         foreach (var task in tasks)
@@ -79,7 +79,7 @@ public sealed class StreamModelTests
     public async Task Sampled_text_depends_on_the_seed_and_not_on_the_company()
     {
         using var model = StreamModel.Load(Fixtures.DemoModel, new() { ContextLength = 256 }, null, Token);
-        var request = Greedy with { Prompt = Logs[1], Sampling = new() { Temperature = 1.5f, TopK = 0, TopP = 1, MinP = 0, Seed = 42 } };
+        var request = Greedy with { Prompt = Logs[1], Sampling = new() { Temperature = 5, TopK = 0, TopP = 1, MinP = 0, Seed = 42 } };
         var alone = await model.SubmitAsync(request, Token);
 
         var others = Logs.Select(l => model.SubmitAsync(request with { Prompt = l, Sampling = request.Sampling with { Seed = 7 } }, Token)).ToList();

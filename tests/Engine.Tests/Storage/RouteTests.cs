@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using NvStream.Compute.Cpu;
+using NvStream.Compute;
 using NvStream.Gguf;
 using NvStream.Storage;
 
@@ -62,10 +62,10 @@ public sealed unsafe class RouteTests
         try
         {
             using var file = GgufFile.Open(path);
-            var error = Assert.Throws<StorageException>(() => StorageRoutes.Open(RouteKind.HostDirect, file, CpuInfo.Read(), new(1 << 20, 2)));
+            var error = Assert.Throws<StorageException>(() => StorageRoutes.Open(RouteKind.HostDirect, file, ComputeDevices.List()[^1], new(1 << 20, 2)));
             Assert.Equal("RouteUnavailable", error.ErrorId);
             Assert.Contains("tmpfs", error.Message, StringComparison.Ordinal);
-            using var route = StorageRoutes.Open(RouteKind.Auto, file, CpuInfo.Read(), new(1 << 20, 2));
+            using var route = StorageRoutes.Open(RouteKind.Auto, file, ComputeDevices.List()[^1], new(1 << 20, 2));
             Assert.Equal(RouteKind.Mapped, route.Kind);
             Assert.Contains("tmpfs", route.Reason, StringComparison.Ordinal);
         }
@@ -83,7 +83,7 @@ public sealed unsafe class RouteTests
         var memory = (byte*)NativeMemory.AlignedAlloc((nuint)file.Size + 8192, 4096);
         for (var round = 0; round < 50; round++)
         {
-            using var route = StorageRoutes.Open(RouteKind.Mapped, file, CpuInfo.Read(), new(4096, 2));
+            using var route = StorageRoutes.Open(RouteKind.Mapped, file, ComputeDevices.List()[^1], new(4096, 2));
             var transfer = new Transfer();
             transfer.Prepare([FileExtent.Around(0, 0, file.Size)], (nint)memory, 4096);
             route.Begin(transfer);
@@ -109,7 +109,7 @@ public sealed unsafe class RouteTests
     {
         try
         {
-            return StorageRoutes.Open(kind, file, CpuInfo.Read(), options);
+            return StorageRoutes.Open(kind, file, ComputeDevices.List()[^1], options);
         }
         catch (StorageException e) when (e.ErrorId == "RouteUnavailable")
         {
