@@ -12,11 +12,16 @@ sealed record GgufHeader(uint Version, GgufMetadata Metadata, IReadOnlyList<Gguf
 /// </summary>
 static class GgufParser
 {
-    const uint Magic = 0x46554747;
+    /// <summary>"GGUF" as a little-endian number.</summary>
+    public const uint Magic = 0x46554747;
+
+    public const int MaxDimensions = 4;
+    public const int DefaultAlignment = 32;
+
+    /// <summary>16 MiB, beyond anything in use: the padding of a header stays bounded.</summary>
+    public const int MaxAlignment = 1 << 24;
+
     const int MaxArrayDepth = 8;
-    const int MaxDimensions = 4;
-    const int DefaultAlignment = 32;
-    const int MaxAlignment = 1 << 24;
 
     /// <summary>Length of name, a byte of name, type and a byte of value.</summary>
     const int MinPairBytes = 8 + 1 + 4 + 1;

@@ -19,6 +19,14 @@ public sealed class InferenceException : NvStreamException
     public static InferenceException PromptEmpty() => new(
         "PromptEmpty", "The prompt is empty.", "Give a prompt with at least one character.");
 
+    public static InferenceException ContextLengthUnsupported(int asked, int contextLength) => new(
+        "ContextLengthExceeded",
+        $"A context of {asked} tokens was asked for; this model was made for 1 to {contextLength}.",
+        $"Give -ContextLength {contextLength} or less.");
+
+    public static InferenceException NoChatTemplate(string path) => new(
+        "ChatTemplateMissing", $"'{path}' has no chat template.", "Use -Raw and write the prompt in the model's own format.");
+
     public static InferenceException Invalid(string what) => new(
         "ArgumentInvalid", what, "See Get-Help Invoke-StreamInference -Full for the ranges.");
 }
