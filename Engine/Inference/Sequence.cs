@@ -17,6 +17,8 @@ sealed class Sequence
     SampleState _state;
     int _count;
     int _processed;
+
+    // Unregistered, never disposed: disposal would wait for a callback that waits for the scheduler's lock.
     CancellationTokenRegistration _registration;
 
     PassFigures _figures;
@@ -120,13 +122,13 @@ sealed class Sequence
 
     public void Fail(Exception error)
     {
-        _registration.Dispose();
+        _registration.Unregister();
         _completion.TrySetException(error);
     }
 
     public void Complete(string model, FinishReason reason)
     {
-        _registration.Dispose();
+        _registration.Unregister();
         var duration = _started == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_started);
         if (reason != FinishReason.StopSequence)
         {

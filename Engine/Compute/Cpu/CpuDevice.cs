@@ -45,20 +45,20 @@ public sealed unsafe class CpuDevice : IComputeDevice
 
     public bool Supports(TensorType type) => WeightFormat.For(type) is not null;
 
-    public long ScratchBytes(int maxRows, int maxColumns)
+    public long ScratchBytes(int maxRows, int maxColumns, int headDim)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxColumns, 1);
-        return CpuScratch.Bytes(maxRows, maxColumns, workers.Count);
+        return CpuScratch.Bytes(maxRows, maxColumns, headDim, workers.Count);
     }
 
-    public void ReserveScratch(int maxRows, int maxColumns)
+    public void ReserveScratch(int maxRows, int maxColumns, int headDim)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxColumns, 1);
         scratch?.Dispose();
         scratch = null;
-        scratch = new CpuScratch(maxRows, maxColumns, workers.Count, CpuInfo.Name);
+        scratch = new CpuScratch(maxRows, maxColumns, headDim, workers.Count, CpuInfo.Name);
     }
 
     public DeviceMemory Allocate(long bytes, string purpose) => CpuMemory.Allocate(bytes, CpuInfo.Name, purpose);

@@ -21,9 +21,9 @@ internal sealed unsafe class CpuReference : IComputeDevice
 
     public bool Supports(TensorType type) => WeightFormat.For(type) is not null;
 
-    public long ScratchBytes(int maxRows, int maxColumns) => 0;
+    public long ScratchBytes(int maxRows, int maxColumns, int headDim) => 0;
 
-    public void ReserveScratch(int maxRows, int maxColumns)
+    public void ReserveScratch(int maxRows, int maxColumns, int headDim)
     {
     }
 

@@ -5,19 +5,19 @@ namespace NvStream.Compute.Cpu;
 /// <summary>The device's working memory between and inside operations: one block, laid out once for the largest pass.</summary>
 internal sealed unsafe class CpuScratch : IDisposable
 {
-    /// <summary>Bytes for the partial states of attention that is split over contexts.</summary>
-    const long PartialBytes = 1 << 20;
+    /// <summary>Most bytes for the partial states of attention that is split over contexts.</summary>
+    const long MaxPartialBytes = 1 << 20;
 
     /// <summary>Rows that are padded at a time for float weights whose width is no multiple of 16.</summary>
     const int PaddedRows = 16;
 
     readonly CpuMemory memory;
 
-    public CpuScratch(int maxRows, int maxColumns, int threads, string device)
+    public CpuScratch(int maxRows, int maxColumns, int headDim, int threads, string device)
     {
         MaxRows = maxRows;
         MaxColumns = maxColumns;
-        var layout = Plan(maxRows, maxColumns, threads);
+        var layout = Plan(maxRows, maxColumns, headDim, threads);
         memory = CpuMemory.Allocate(layout.Bytes, device, "scratch");
         var start = (byte*)memory.Address;
         Encoded32 = start + layout.Encoded32;
@@ -30,7 +30,7 @@ internal sealed unsafe class CpuScratch : IDisposable
         Workspaces = (float*)(start + layout.Workspaces);
         WorkspaceFloats = layout.WorkspaceFloats;
         Partials = (float*)(start + layout.Partials);
-        PartialFloats = PartialBytes / sizeof(float);
+        PartialFloats = layout.PartialBytes / sizeof(float);
     }
 
     public int MaxRows { get; }
@@ -60,15 +60,15 @@ internal sealed unsafe class CpuScratch : IDisposable
 
     public long PartialFloats { get; }
 
-    public static long Bytes(int maxRows, int maxColumns, int threads) => Plan(maxRows, maxColumns, threads).Bytes;
+    public static long Bytes(int maxRows, int maxColumns, int headDim, int threads) => Plan(maxRows, maxColumns, headDim, threads).Bytes;
 
     public void Dispose() => memory.Dispose();
 
-    static Layout Plan(int maxRows, int maxColumns, int threads)
+    static Layout Plan(int maxRows, int maxColumns, int headDim, int threads)
     {
         // Formats with blocks of 256 never see other widths, but the widest input overall may have one.
         var columns = checked((int)Align(maxColumns, 256));
-        var headStride = Math.Min(AttentionLayout.Stride(maxColumns), AttentionLayout.MaxHeadDim);
+        var headStride = AttentionLayout.Stride(headDim);
         var layout = new Layout
         {
             WorkspaceFloats = Align(AttentionLayout.Floats(headStride), 64),
@@ -78,12 +78,15 @@ internal sealed unsafe class CpuScratch : IDisposable
         layout.Encoded256 = Take(ref end, maxRows * Activations.RowBytes(ActivationEncoding.Q8_256, columns));
         layout.PaddedBytes = Math.Min(maxRows, PaddedRows) * Activations.RowBytes(ActivationEncoding.F32, columns);
         layout.Padded = Take(ref end, layout.PaddedBytes);
-        layout.Angles = Take(ref end, RopeAngles.TableFloats(maxRows) * sizeof(float));
-        layout.Frequencies = Take(ref end, AttentionLayout.MaxHeadDim / 2 * sizeof(float));
+        layout.Angles = Take(ref end, RopeAngles.TableFloats(maxRows, headDim) * sizeof(float));
+        layout.Frequencies = Take(ref end, headDim / 2 * sizeof(float));
         layout.Positions = Take(ref end, 2L * maxRows * sizeof(int));
         layout.FirstItem = Take(ref end, (maxRows + 1L) * sizeof(int));
         layout.Workspaces = Take(ref end, threads * layout.WorkspaceFloats * sizeof(float));
-        layout.Partials = Take(ref end, PartialBytes);
+
+        // A row's states are about as wide as its queries; two chunks a thread in flight keep all of them busy.
+        layout.PartialBytes = Math.Min(MaxPartialBytes, (2L * threads + 2) * 2 * columns * sizeof(float));
+        layout.Partials = Take(ref end, layout.PartialBytes);
         layout.Bytes = end;
         return layout;
     }
@@ -110,6 +113,7 @@ internal sealed unsafe class CpuScratch : IDisposable
         public long Workspaces;
         public long WorkspaceFloats;
         public long Partials;
+        public long PartialBytes;
         public long Bytes;
     }
 }

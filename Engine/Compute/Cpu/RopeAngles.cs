@@ -14,8 +14,8 @@ internal sealed unsafe class RopeAngles(float* table, float* frequencies, int* p
     float magnitude;
     RopeLayout layout;
 
-    /// <summary>Floats of the tables of this many rows, cosines and sines of the widest head each.</summary>
-    public static long TableFloats(int rows) => 2L * rows * AttentionLayout.MaxHeadDim;
+    /// <summary>Floats of the tables of this many rows, cosines and sines of a head each.</summary>
+    public static long TableFloats(int rows, int headDim) => 2L * rows * headDim;
 
     /// <summary>The rows' positions.</summary>
     public int* Positions => positions;

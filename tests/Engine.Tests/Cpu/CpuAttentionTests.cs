@@ -71,7 +71,7 @@ public sealed class CpuAttentionTests
         const int rows = 300, kvHeads = 2;
         var queries = Rig.Random(5, rows * kvHeads * group * headDim);
         using var rig = new Rig(new CpuDevice(2));
-        rig.Device.ReserveScratch(rows, headDim);
+        rig.Device.ReserveScratch(rows, headDim, AttentionLayout.MaxHeadDim);
         var cache = Filled(rig, rows + 7, kvHeads, headDim, 1);
         var q = rig.Matrix(queries, rows);
         var whole = rig.Empty(rows, q.Columns);
@@ -132,7 +132,7 @@ public sealed class CpuAttentionTests
         IComputeDevice device, int headDim, int kvHeads, int group, int tokens, int rows, SequenceSpan[] sequences, float spread)
     {
         using var rig = new Rig(device);
-        device.ReserveScratch(rows, 512);
+        device.ReserveScratch(rows, 512, AttentionLayout.MaxHeadDim);
         var columns = kvHeads * group * headDim;
         var cache = Filled(rig, tokens, kvHeads, headDim, spread);
         var y = rig.Empty(rows, columns);

@@ -48,7 +48,7 @@ public sealed class CpuDeterminismTests
         using var rig = new Rig(new CpuDevice(threads));
         var device = rig.Device;
         var rows = sequences.Length;
-        device.ReserveScratch(rows, Hidden);
+        device.ReserveScratch(rows, Hidden, AttentionLayout.MaxHeadDim);
         var input = Rig.Random(1, 40 * Hidden);
         var x = rig.Matrix(sequences.SelectMany(s => input[(s * Hidden)..((s + 1) * Hidden)]).ToArray(), rows);
         var spans = sequences.Select((s, i) => new SequenceSpan(i, 1, s * Context, 8 * s)).ToArray();

@@ -45,7 +45,7 @@ public sealed class CpuMemoryTests
     public void ReserveOfScratchForAHugePassIsAnErrorNotACrash()
     {
         using var device = new CpuDevice(1);
-        Assert.Throws<DeviceException>(() => device.ReserveScratch(int.MaxValue, 1 << 20));
-        device.ReserveScratch(1, 64);
+        Assert.Throws<DeviceException>(() => device.ReserveScratch(int.MaxValue, 1 << 20, AttentionLayout.MaxHeadDim));
+        device.ReserveScratch(1, 64, AttentionLayout.MaxHeadDim);
     }
 }

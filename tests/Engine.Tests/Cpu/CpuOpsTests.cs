@@ -99,7 +99,7 @@ public sealed class CpuOpsTests
     public void Rope(int width, int rows, int headDim, int dimensions, RopeLayout layout) => Check(width, 1e-6f, rig =>
     {
         const int heads = 3;
-        rig.Device.ReserveScratch(rows, heads * headDim);
+        rig.Device.ReserveScratch(rows, heads * headDim, AttentionLayout.MaxHeadDim);
         var x = rig.Matrix(Rig.Random(1, rows * heads * headDim), rows);
         var frequencies = new float[dimensions / 2];
         for (var i = 0; i < frequencies.Length; i++)
@@ -128,7 +128,7 @@ public sealed class CpuOpsTests
     public void RopeLeavesRowsOfNoSequenceAlone()
     {
         using var rig = new Rig(new CpuDevice(2));
-        rig.Device.ReserveScratch(4, 64);
+        rig.Device.ReserveScratch(4, 64, AttentionLayout.MaxHeadDim);
         var values = Rig.Random(1, 4 * 64);
         var x = rig.Matrix(values, 4);
         var table = new RopeTable(rig.Vector(Rig.Random(2, 32)).Address, 64, 1, RopeLayout.Halves);
@@ -225,7 +225,7 @@ public sealed class CpuOpsTests
     {
         using var rig = new Rig(new CpuDevice(1));
         var device = rig.Device;
-        device.ReserveScratch(4, 256);
+        device.ReserveScratch(4, 256, AttentionLayout.MaxHeadDim);
         var x = rig.Empty(4, 256);
         var cache = rig.Cache(16, 2, 64);
         SequenceSpan[] fits = [new(0, 4, 0, 0)];
@@ -292,7 +292,7 @@ public sealed class CpuOpsTests
     static float[][] MatMul(IComputeDevice device, int rows, int columns, (TensorType Type, int Rows)[] weights)
     {
         using var rig = new Rig(device);
-        device.ReserveScratch(rows, columns);
+        device.ReserveScratch(rows, columns, AttentionLayout.MaxHeadDim);
         var x = rig.Matrix(Rig.Random(1, rows * columns), rows);
         var projections = weights
             .Select(w => new Projection(

@@ -18,7 +18,7 @@ public sealed class CpuResourceTests
         const int rows = 24, hidden = 512, kvHeads = 2, headDim = 64;
         using var rig = new Rig(new CpuDevice(2));
         var device = rig.Device;
-        device.ReserveScratch(rows, hidden);
+        device.ReserveScratch(rows, hidden, AttentionLayout.MaxHeadDim);
         var x = rig.Matrix(Rig.Random(1, rows * hidden), rows);
         var (y, kv) = (rig.Empty(rows, hidden), rig.Matrix(Rig.Random(2, rows * kvHeads * headDim), rows));
         var cache = rig.Cache(4096, kvHeads, headDim);
@@ -81,10 +81,10 @@ public sealed class CpuResourceTests
         {
             var blocks = new long[] { 0, 1, 4096, 5000, 3 << 20, (2 << 20) + 1 }.Select(bytes => device.Allocate(bytes, "test")).ToList();
             Assert.Equal(before + blocks.Sum(block => block.Length), CpuMemory.LiveBytes);
-            device.ReserveScratch(16, 4096);
-            Assert.Equal(before + blocks.Sum(block => block.Length) + device.ScratchBytes(16, 4096), CpuMemory.LiveBytes);
-            device.ReserveScratch(32, 4096);
-            Assert.Equal(before + blocks.Sum(block => block.Length) + device.ScratchBytes(32, 4096), CpuMemory.LiveBytes);
+            device.ReserveScratch(16, 4096, AttentionLayout.MaxHeadDim);
+            Assert.Equal(before + blocks.Sum(block => block.Length) + device.ScratchBytes(16, 4096, AttentionLayout.MaxHeadDim), CpuMemory.LiveBytes);
+            device.ReserveScratch(32, 4096, AttentionLayout.MaxHeadDim);
+            Assert.Equal(before + blocks.Sum(block => block.Length) + device.ScratchBytes(32, 4096, AttentionLayout.MaxHeadDim), CpuMemory.LiveBytes);
             blocks.ForEach(block => block.Dispose());
             blocks.ForEach(block => block.Dispose());
         }
