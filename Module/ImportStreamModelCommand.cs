@@ -14,7 +14,7 @@ public sealed class ImportStreamModelCommand : PathCmdlet
     ModelOptions _options = new();
     ModelLoader? _loader;
 
-    [Parameter(ValueFromPipelineByPropertyName = true, HelpMessage = "The model's name in this session; default: the file's base name.")]
+    [Parameter(HelpMessage = "The model's name in this session; default: the file's base name.")]
     [ValidateNotNullOrEmpty]
     public string? Name
     {

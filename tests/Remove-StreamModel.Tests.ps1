@@ -39,8 +39,9 @@ Describe 'Remove-StreamModel' {
     }
 
     It 'ends what runs on the model' {
+        $log = $Tasks[0].log
         $job = Start-ThreadJob {
-            1..200 | ForEach-Object { "$_ $($using:Tasks[0].log)" } | Invoke-StreamInference $using:model -MaxTokens 200 -ErrorAction SilentlyContinue -ErrorVariable problems
+            1..200 | ForEach-Object { "$_ $using:log" } | Invoke-StreamInference $using:model -MaxTokens 200 -ErrorAction SilentlyContinue -ErrorVariable problems
             $problems
         }
         while (-not $job.Output.Count -and $job.State -in 'NotStarted', 'Running') { Start-Sleep -Milliseconds 20 }

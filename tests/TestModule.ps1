@@ -30,7 +30,7 @@ function New-BadModel([string]$Path, [hashtable]$Patch = @{}, [int]$Length = -1)
         [byte[]]$new = $Patch[$offset]
         [Array]::Copy($new, 0, $bytes, $offset, $new.Length)
     }
-    if ($Length -ge 0) { $bytes = $bytes[0..($Length - 1)] }
+    if ($Length -ge 0) { [Array]::Resize([ref]$bytes, $Length) }
     [IO.File]::WriteAllBytes($Path, $bytes)
     $Path
 }
