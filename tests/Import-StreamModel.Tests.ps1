@@ -48,7 +48,7 @@ Describe 'Import-StreamModel' {
         }
 
         It 'obeys SlotCount, Route, ContextLength, Device and Name' {
-            $model = Import-StreamModel $DemoModel -DeviceBudget 6MB -SlotCount 3 -Route Mapped -ContextLength 300 -Device cpu -Name 'my model'
+            $model = Import-StreamModel $DemoModel -DeviceBudget 5MB -SlotCount 3 -Route Mapped -ContextLength 300 -Device cpu -Name 'my model'
             $model.Plan.SlotCount | Should -Be 3
             $model.Route | Should -Be 'Mapped'
             $model.ContextLength | Should -Be 300
@@ -229,14 +229,30 @@ Describe 'Import-StreamModel' {
     }
 
     Context 'Ctrl+C' {
-        It 'returns within a second although the file system hangs' -Skip:(-not $IsLinux) {
-            & mkfifo $TestDrive/hangs.gguf
-            $stop = Measure-Stop "Import-StreamModel '$TestDrive/hangs.gguf'"
-            # A reader of the pipe ends the wait of the abandoned thread.
-            [IO.File]::OpenWrite("$TestDrive/hangs.gguf").Dispose()
+        It 'ends a long load within a second and frees what it had allocated' {
+            $huge = New-HugeModel $TestDrive/huge.gguf
+            $bytes = Get-LiveBytes
+            $stop = Measure-Stop "Import-StreamModel '$huge' -ContextLength 512" { param($shell) $shell.Streams.Progress.Count -gt 0 } -DelayMilliseconds 0
             $stop.WasRunning | Should -BeTrue
             $stop.Elapsed.TotalSeconds | Should -BeLessThan 1
             $stop.State | Should -Be 'Stopped'
+            $stop.Output | Should -BeNullOrEmpty
+            Get-LiveBytes | Should -Be $bytes
+            Get-OpenModelFile | Should -BeNullOrEmpty
+            Get-StreamModel | Should -BeNullOrEmpty
+        }
+
+        It 'ends within a second at any moment' {
+            $bytes = Get-LiveBytes
+            foreach ($delay in 0, 7, 23, 61, 150, 333) {
+                $stop = Measure-Stop "while (`$true) { Import-StreamModel '$DemoModel' -Name loop$delay -DeviceBudget 6MB | Remove-StreamModel }" -DelayMilliseconds $delay
+                $stop.WasRunning | Should -BeTrue
+                $stop.Elapsed.TotalSeconds | Should -BeLessThan 1
+                # A stop between the two cmdlets leaves the model loaded, rightly.
+                Get-StreamModel | Remove-StreamModel
+                Get-LiveBytes | Should -Be $bytes
+                Get-OpenModelFile | Should -BeNullOrEmpty
+            }
         }
     }
 }

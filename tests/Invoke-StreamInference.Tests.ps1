@@ -1,4 +1,3 @@
-BeforeDiscovery { $TaskFile = Join-Path $PSScriptRoot '../../shared/fixtures/tasks/logtriage-200.jsonl' }
 BeforeAll {
     . "$PSScriptRoot/TestModule.ps1"
     $model = Import-StreamModel $DemoModel
@@ -139,8 +138,9 @@ Describe 'Invoke-StreamInference' {
             $seen | Should -BeLessThan 10
         }
 
-        It 'answers all 200 tasks' -Skip:(-not (Test-Path $TaskFile)) {
-            $results = Get-Content $TaskFile | ConvertFrom-Json | Invoke-StreamInference -Model $model -Prompt { $_.log } -Temperature 0 -MaxTokens 110
+        It 'answers all 200 tasks' {
+            if (-not (Test-Path $Shared)) { Set-ItResult -Skipped -Because "the shared fixtures are not present at $Shared" }
+            $results = Get-Content $Shared/tasks/logtriage-200.jsonl | ConvertFrom-Json | Invoke-StreamInference -Model $model -Prompt { $_.log } -Temperature 0 -MaxTokens 110
             $results.Count | Should -Be 200
             $results.Where{ $_.Text -cne $_.InputObject.expected }.Count | Should -Be 0
         }

@@ -134,9 +134,10 @@ Describe 'The NvStream module' {
 
         It 'is not harmed by another module''s older Microsoft.Extensions' {
             # A stand-in of the same name and an older version, loaded first where the engine's would otherwise be looked for.
+            $old = "$TestDrive/Microsoft.Extensions.Configuration.dll"
+            Add-Type -OutputAssembly $old -TypeDefinition '[assembly: System.Reflection.AssemblyVersion("2.0.0.0")] namespace Microsoft.Extensions.Configuration { public class ConfigurationBuilder { } }'
             $script = "
-                Add-Type -TypeDefinition '[assembly: System.Reflection.AssemblyVersion(\`"2.0.0.0\`")] namespace Microsoft.Extensions.Configuration { public class ConfigurationBuilder { } }' -OutputAssembly '$TestDrive/Microsoft.Extensions.Configuration.dll'
-                Add-Type -Path '$TestDrive/Microsoft.Extensions.Configuration.dll'
+                Add-Type -Path '$old'
                 Import-Module '$Manifest'
                 (Invoke-StreamInference '$DemoModel' '$($Tasks[0].log)' -Temperature 0).Text
                 [AppDomain]::CurrentDomain.GetAssemblies().Where{ `$_.GetName().Name -eq 'Microsoft.Extensions.Configuration' }.ForEach{ `$_.GetName().Version.Major } | Sort-Object"

@@ -41,6 +41,7 @@ Describe 'Remove-StreamModel' {
     It 'ends what runs on the model' {
         $log = $Tasks[0].log
         $job = Start-ThreadJob {
+            Import-Module $using:Manifest
             1..200 | ForEach-Object { "$_ $using:log" } | Invoke-StreamInference $using:model -MaxTokens 200 -ErrorAction SilentlyContinue -ErrorVariable problems
             $problems
         }

@@ -4,7 +4,6 @@ $Repository = Split-Path $PSScriptRoot
 $Manifest = $env:NVSTREAM_MODULE ? $env:NVSTREAM_MODULE : (Join-Path $Repository 'NvStream.psd1')
 $DemoModel = Join-Path $Repository 'examples/models/logtriage-q4_k_m.gguf'
 $Shared = Join-Path $Repository '../shared/fixtures'
-$Engine = 'NvStream.Engine'
 Import-Module $Manifest -Force
 
 # The demo model's prompts and answers; the whole set lies in the shared fixtures, which a clone may lack.
@@ -35,10 +34,29 @@ function New-BadModel([string]$Path, [hashtable]$Patch = @{}, [int]$Length = -1)
     $Path
 }
 
+# A type of the engine, which PowerShell's type literals do not reach: it lives in its own load context.
+function Get-EngineType([string]$Name) {
+    $find = { [Runtime.Loader.AssemblyLoadContext]::All.Where{ $_.Name -eq 'NvStream.Engine' }[0] }
+    if (-not (& $find)) { $null = Get-StreamDevice }
+    (& $find).Assemblies.Where{ $_.GetName().Name -eq 'NvStream.Engine' }[0].GetType($Name, $true)
+}
+
+# A model of about 2.5 GB that takes no space on disk: its weights are holes, read as zeros.
+function New-HugeModel([string]$Path) {
+    $donor = (Get-EngineType NvStream.Gguf.GgufFile)::Open($DemoModel)
+    $model = [Activator]::CreateInstance((Get-EngineType NvStream.Gguf.SyntheticModel))
+    $model.LayerCount = 80
+    $model.Vocabulary = $donor.Metadata
+    $options = [Activator]::CreateInstance((Get-EngineType NvStream.Gguf.GgufWriteOptions))
+    $options.Sparse = $true
+    $null = $model.Write($Path, $options)
+    $donor.Dispose()
+    $Path
+}
+
 # Bytes of device memory that are allocated now, by the engine's own count.
 function Get-LiveBytes {
-    $assembly = [Runtime.Loader.AssemblyLoadContext]::All.Where{ $_.Name -eq $Engine }[0].Assemblies.Where{ $_.GetName().Name -eq $Engine }[0]
-    $assembly.GetType('NvStream.Compute.Cpu.CpuMemory').GetProperty('LiveBytes', [Reflection.BindingFlags]'Static,Public,NonPublic').GetValue($null)
+    (Get-EngineType NvStream.Compute.Cpu.CpuMemory).GetProperty('LiveBytes', [Reflection.BindingFlags]'Static,Public,NonPublic').GetValue($null)
 }
 
 # How many files this process has open that a model would: mapped or read.
