@@ -103,7 +103,7 @@ public sealed class CpuAttentionTests
         foreach (var poison in new[] { float.NaN, 1e30f })
         {
             using var rig = new Rig(new CpuDevice(1));
-            rig.Device.ReserveScratch(rows, headDim);
+            rig.Device.ReserveScratch(rows, headDim, AttentionLayout.MaxHeadDim);
             var values = Rig.Random(1, rows * headDim);
             var q = rig.Matrix(values, rows);
             var cache = rig.Cache(rows, 1, headDim);
