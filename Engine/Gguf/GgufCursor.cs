@@ -110,7 +110,8 @@ ref struct GgufCursor(string path, ReadOnlySpan<byte> window, long fileLength)
         where T : unmanaged
     {
         var source = Take((long)count * Marshal.SizeOf<T>());
-        var values = new T[count];
+        // A hole of a sparse file reads as a great many empty arrays: they must not cost an object each.
+        T[] values = count == 0 ? [] : new T[count];
         source.CopyTo(MemoryMarshal.AsBytes(values.AsSpan()));
         return values;
     }

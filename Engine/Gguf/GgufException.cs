@@ -13,7 +13,7 @@ public sealed class GgufException : NvStreamException
 
     /// <summary>The file is there but cannot be opened: no permission, a directory, an error of the file system.</summary>
     public static GgufException CannotOpen(string path, string why, Exception? inner = null) => new(
-        "GgufNotFound", $"'{path}' cannot be opened: {why}.", "Name a regular file that you may read.", inner);
+        "GgufNotFound", $"'{path}' cannot be opened: {why.TrimEnd('.')}.", "Name a regular file that you may read.", inner);
 
     public static GgufException Invalid(string path, string what) => new(
         "GgufInvalid", $"'{path}' is not a valid GGUF: {what}.",
@@ -41,6 +41,6 @@ public sealed class GgufException : NvStreamException
 
     /// <summary>A model file could not be written; what was written of it has been removed.</summary>
     public static GgufException WriteFailed(string path, string why, Exception? inner = null) => new(
-        "GgufWriteFailed", $"'{path}' could not be written: {why}.",
+        "GgufWriteFailed", $"'{path}' could not be written: {why.TrimEnd('.')}.",
         "Check the folder, its permissions and the free space.", inner);
 }

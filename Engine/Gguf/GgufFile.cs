@@ -16,7 +16,7 @@ public sealed class GgufFile : IDisposable
     /// No header is longer (a vocabulary of 256k tokens takes about 15 MB); a file that says so is refused, which also
     /// bounds what a hostile one can make us allocate.
     /// </summary>
-    const int MaxHeaderBytes = 256 << 20;
+    const int MaxHeaderBytes = 128 << 20;
 
     readonly Dictionary<string, GgufTensor> _byName = [];
 

@@ -18,8 +18,8 @@ static class SyntheticBlocks
     const float Upper6 = 48.39f;
 
     /// <summary>
-    /// The standard deviation of a weight whose block scale is 1. For the types that index grids of points it is that
-    /// of the grid's values times that of the scales, to about a tenth.
+    /// The standard deviation of a weight whose block scale is 1: that of the quants times that of the inner scales; for
+    /// the types whose quants index a grid of points it is measured.
     /// </summary>
     static float UnitDeviation(TensorType type) => type switch
     {
@@ -36,8 +36,8 @@ static class SyntheticBlocks
         TensorType.Q6_K => Signed6 * Upper6,
         TensorType.IQ4_NL => 67.4f,
         TensorType.IQ4_XS => 67.4f * Signed6,
-        TensorType.IQ3_S or TensorType.IQ3_XXS => 120,
-        TensorType.IQ2_XXS or TensorType.IQ2_XS or TensorType.IQ2_S => 46,
+        TensorType.IQ3_XXS => 142,
+        TensorType.IQ3_S => 140,
         _ => throw new NotSupportedException($"{type} has no synthetic weights"),
     };
 
@@ -69,7 +69,6 @@ static class SyntheticBlocks
             TensorType.Q3_K => (0, 108),
             TensorType.Q4_K or TensorType.Q5_K => (16, size),
             TensorType.Q6_K => (0, 192),
-            TensorType.IQ2_XXS or TensorType.IQ2_XS or TensorType.IQ2_S => (2, size),
             TensorType.IQ3_XXS or TensorType.IQ3_S or TensorType.IQ4_XS => (2, size),
             _ => (0, 0),
         };

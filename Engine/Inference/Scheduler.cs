@@ -52,6 +52,7 @@ sealed class Scheduler : IDisposable
 
     public Task<InferenceResult> Submit(Sequence sequence, CancellationToken cancellationToken)
     {
+        sequence.OnCancel(OnCancelled, cancellationToken);
         lock (_lock)
         {
             if (_isStopped)
@@ -63,7 +64,6 @@ sealed class Scheduler : IDisposable
             Monitor.Pulse(_lock);
         }
 
-        sequence.OnCancel(OnCancelled, cancellationToken);
         return sequence.Task;
     }
 
@@ -104,7 +104,7 @@ sealed class Scheduler : IDisposable
         }
     }
 
-    /// <summary>Admits what there is room for; false when the model is being released.</summary>
+    /// <summary>Lets go of what was cancelled and admits what there is room for; false when the model is being released.</summary>
     bool WaitForWork()
     {
         lock (_lock)
@@ -116,9 +116,11 @@ sealed class Scheduler : IDisposable
                     return false;
                 }
 
+                RetireCancelled();
                 Admit();
                 if (_active.Count > 0)
                 {
+                    RenewAbort();
                     return true;
                 }
 
@@ -152,14 +154,11 @@ sealed class Scheduler : IDisposable
 
     void RunPass()
     {
-        RetireCancelled();
+        // Read-ahead that failed while nobody asked for it gets a second chance.
+        _weights.Reset();
         _pass.Clear();
         JoinAll(decoding: true);
         JoinAll(decoding: false);
-        if (_pass.Rows == 0)
-        {
-            return;
-        }
 
         var start = Stopwatch.GetTimestamp();
         var (bytes, stall, busy) = (_weights.BytesConsumed, _weights.StorageStall, _weights.StorageBusy);
@@ -256,16 +255,16 @@ sealed class Scheduler : IDisposable
             }
         }
 
-        lock (_lock)
-        {
-            if (_abort.IsCancellationRequested && !_isStopped)
-            {
-                _abort.Dispose();
-                _abort = new();
-            }
-        }
+    }
 
-        _weights.Reset();
+    /// <summary>A pass may have ended on its own before it saw that it was to end: the next one is not meant.</summary>
+    void RenewAbort()
+    {
+        if (_abort.IsCancellationRequested)
+        {
+            _abort.Dispose();
+            _abort = new();
+        }
     }
 
     /// <summary>A pass that nobody waits for any more is ended between two layers.</summary>

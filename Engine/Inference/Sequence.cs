@@ -17,6 +17,8 @@ sealed class Sequence
     SampleState _state;
     int _count;
     int _processed;
+
+    // Unregistered, never disposed: disposal would wait for a callback that waits for the scheduler's lock.
     CancellationTokenRegistration _registration;
 
     PassFigures _figures;
@@ -34,7 +36,9 @@ sealed class Sequence
         _tokens = new int[capacity];
         prompt.CopyTo(_tokens);
         _promptCount = _count = prompt.Length;
-        _decoder = tokenizer.CreateDecoder();
+
+        // A raw prompt is continued: there a first space is text, and not the vocabulary's mark of a beginning.
+        _decoder = tokenizer.CreateDecoder(atStart: !request.Raw);
         _text = new(request.Stop, Math.Min(4 * (capacity - prompt.Length), 1 << 14), request.OnText);
         _seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64(1, long.MaxValue);
         _state = new(_seed);
@@ -120,13 +124,13 @@ sealed class Sequence
 
     public void Fail(Exception error)
     {
-        _registration.Dispose();
+        _registration.Unregister();
         _completion.TrySetException(error);
     }
 
     public void Complete(string model, FinishReason reason)
     {
-        _registration.Dispose();
+        _registration.Unregister();
         var duration = _started == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_started);
         if (reason != FinishReason.StopSequence)
         {

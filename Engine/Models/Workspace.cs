@@ -19,7 +19,7 @@ public sealed class Workspace : IDisposable
         _maxRows = maxRows;
         _maxLogits = maxLogits;
         _memory = device.Allocate(ActivationBytes(spec, maxRows, maxLogits), "activations");
-        device.ReserveScratch(maxRows, WidestInput(spec));
+        device.ReserveScratch(maxRows, WidestInput(spec), spec.HeadDim);
 
         var frequencies = spec.Rope.Frequencies;
         Rope = new(_memory.Address + (nint)End(spec, maxRows, maxLogits), spec.Rope.Dimensions, spec.Rope.Magnitude, spec.Rope.Layout);
@@ -49,7 +49,7 @@ public sealed class Workspace : IDisposable
 
     /// <summary>Bytes of device memory for passes of this size, the device's own scratch included.</summary>
     public static long BytesOf(IComputeDevice device, ModelSpec spec, int maxRows, int maxLogits) =>
-        ActivationBytes(spec, maxRows, maxLogits) + device.ScratchBytes(maxRows, WidestInput(spec));
+        ActivationBytes(spec, maxRows, maxLogits) + device.ScratchBytes(maxRows, WidestInput(spec), spec.HeadDim);
 
     public void Dispose() => _memory.Dispose();
 

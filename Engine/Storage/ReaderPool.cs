@@ -123,8 +123,9 @@ sealed class ReaderPool : IDisposable
                     _read(block);
                 }
             }
-            catch (Exception e) when (e is NvStreamException or IOException or UnauthorizedAccessException or ObjectDisposedException)
+            catch (Exception e)
             {
+                // Whatever it is, it belongs to the one who waits: here it would end the process.
                 error = e;
             }
 

@@ -9,11 +9,11 @@ sealed class BpeTokenizer : Tokenizer
 {
     readonly PreTokenizer _preTokenizer;
     readonly MergeTable _merges;
-    // The token of each single byte, or the unknown token, or -1: then the byte is lost.
+    // The token of each single byte, or -1: such a byte becomes the unknown token, or is lost if there is none.
     readonly int[] _byteTokens = new int[256];
 
     public BpeTokenizer(GgufMetadata metadata, Vocabulary vocabulary, PreTokenizer preTokenizer)
-        : base(metadata, vocabulary, defaults: default, preTokenizer.AddsBos)
+        : base(new TokenizerKeys(metadata, vocabulary.Count), vocabulary, defaults: default, preTokenizer.AddsBos)
     {
         _preTokenizer = preTokenizer;
         const string key = "tokenizer.ggml.merges";
@@ -68,16 +68,16 @@ sealed class BpeTokenizer : Tokenizer
             return;
         }
 
-        merging.Reserve(word.Length);
+        var symbols = merging.Reserve(word.Length);
         for (var i = 0; i < word.Length; i++)
         {
-            merging.Tokens[i] = _byteTokens[word[i]];
+            symbols[i].Token = _byteTokens[word[i]];
         }
 
-        merging.Run(word.Length, new Ranker(_merges, merging.Tokens));
-        for (var i = 0; i < word.Length; i = merging.Next[i])
+        merging.Run(word.Length, new Ranker(_merges, symbols));
+        for (var i = 0; i < word.Length; i = symbols[i].Next)
         {
-            if ((merging.Tokens[i] >= 0 ? merging.Tokens[i] : UnknownId) is { } id)
+            if ((symbols[i].Token >= 0 ? symbols[i].Token : UnknownId) is { } id)
             {
                 ids.Add(id);
             }
@@ -86,13 +86,14 @@ sealed class BpeTokenizer : Tokenizer
 
     int FindWord(ReadOnlySpan<byte> word)
     {
-        const int longest = 256;
-        if (word.Length > longest)
+        // Stand-ins are never shorter than what they stand for.
+        if (word.Length > Vocabulary.LongestText)
         {
             return -1;
         }
 
-        Span<byte> standIns = stackalloc byte[2 * longest];
+        const int stackBytes = 512;
+        Span<byte> standIns = word.Length * 2 <= stackBytes ? stackalloc byte[stackBytes] : new byte[word.Length * 2];
         var id = Vocabulary.Find(standIns[..ByteAlphabet.Encode(word, standIns)]);
         // A control token is never made from plain text.
         return id >= 0 && Vocabulary[id] is not (TokenType.Control or TokenType.Unknown) ? id : -1;
@@ -109,13 +110,14 @@ sealed class BpeTokenizer : Tokenizer
                 Pieces.Add(text);
                 break;
             default:
-                Pieces.Complete(ByteAlphabet.Decode(text, Pieces.Free, out _));
+                Pieces.Complete(ByteAlphabet.Decode(text, Pieces.Free));
                 break;
         }
     }
 
-    readonly struct Ranker(MergeTable merges, int[] tokens) : IPairRanker
+    readonly struct Ranker(MergeTable merges, Symbol[] symbols) : IPairRanker
     {
-        public uint Rank(int left, int right, int end, out int token) => merges.Find(tokens[left], tokens[right], out token);
+        public uint Rank(int left, int right, int end, out int token) =>
+            merges.Find(symbols[left].Token, symbols[right].Token, out token);
     }
 }

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Text;
+
 namespace NvStream.Tokenization;
 
 /// <summary>
@@ -50,23 +53,21 @@ static class ByteAlphabet
 
     /// <summary>
     /// Writes the bytes that a token's text stands for; what is no stand-in is kept as it is. The number written, at
-    /// most the text's length, and whether everything was a stand-in.
+    /// most the text's length.
     /// </summary>
-    public static int Decode(ReadOnlySpan<byte> utf8, Span<byte> bytes, out bool complete)
+    public static int Decode(ReadOnlySpan<byte> utf8, Span<byte> bytes)
     {
         var written = 0;
-        complete = true;
         while (!utf8.IsEmpty)
         {
-            var status = System.Text.Rune.DecodeFromUtf8(utf8, out var rune, out var consumed);
-            var value = status == System.Buffers.OperationStatus.Done ? ByteOf(rune.Value) : Unassigned;
+            var status = Rune.DecodeFromUtf8(utf8, out var rune, out var consumed);
+            var value = status == OperationStatus.Done ? ByteOf(rune.Value) : Unassigned;
             if (value >= 0)
             {
                 bytes[written++] = (byte)value;
             }
             else
             {
-                complete = false;
                 utf8[..consumed].CopyTo(bytes[written..]);
                 written += consumed;
             }

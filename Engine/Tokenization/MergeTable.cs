@@ -32,7 +32,7 @@ sealed class MergeTable
             var space = merge.Length > 1 ? merge[1..].IndexOf((byte)' ') + 1 : 0;
             if (space <= 0)
             {
-                throw TokenizerException.Invalid($"merge {rank}, '{merges[rank]}', is not two tokens with a space between");
+                throw TokenizerException.Invalid($"merge {rank}, '{Vocabulary.Show(merges, rank)}', is not two tokens with a space between");
             }
 
             if (merge.Length > joined.Length)
@@ -48,7 +48,7 @@ sealed class MergeTable
             if (left < 0 || right < 0 || token < 0)
             {
                 var part = left < 0 ? "the left part" : right < 0 ? "the right part" : "the result";
-                throw TokenizerException.Invalid($"{part} of merge {rank}, '{merges[rank]}', is not in the vocabulary");
+                throw TokenizerException.Invalid($"{part} of merge {rank}, '{Vocabulary.Show(merges, rank)}', is not in the vocabulary");
             }
 
             Add(Key(left, right), rank, token);
@@ -68,14 +68,14 @@ sealed class MergeTable
     static int Resolve(Vocabulary vocabulary, ReadOnlySpan<byte> text)
     {
         var id = vocabulary.Find(text);
-        if (id >= 0 || text.Length > 256)
+        if (id >= 0)
         {
             return id;
         }
 
-        Span<byte> raw = stackalloc byte[256];
-        var length = ByteAlphabet.Decode(text, raw, out _);
-        id = vocabulary.Find(raw[..length]);
+        var raw = new byte[text.Length];
+        var length = ByteAlphabet.Decode(text, raw);
+        id = vocabulary.Find(raw.AsSpan(0, length));
         return id >= 0 && vocabulary[id] == TokenType.UserDefined ? id : -1;
     }
 

@@ -17,9 +17,14 @@ sealed class SentencePieceTokenizer : Tokenizer
     readonly int[] _byteTokens = new int[256];
 
     public SentencePieceTokenizer(GgufMetadata metadata, Vocabulary vocabulary)
-        : base(metadata, vocabulary, Defaults(vocabulary), addsBos: true)
+        : this(new TokenizerKeys(metadata, vocabulary.Count), vocabulary)
     {
-        AddsSpacePrefix = vocabulary.Flag("add_space_prefix", true);
+    }
+
+    SentencePieceTokenizer(TokenizerKeys keys, Vocabulary vocabulary)
+        : base(keys, vocabulary, Defaults(vocabulary), addsBos: true)
+    {
+        AddsSpacePrefix = keys.Flag("add_space_prefix", true);
         _ranks = RankScores(vocabulary);
         Span<byte> name = stackalloc byte[6];
         for (var value = 0; value < 256; value++)
@@ -58,18 +63,18 @@ sealed class SentencePieceTokenizer : Tokenizer
 
         starts[count] = text.Length;
         using var merging = new PairMerging();
-        merging.Reserve(count);
+        var symbols = merging.Reserve(count);
         for (var i = 0; i < count; i++)
         {
-            merging.Tokens[i] = FindPlain(text[starts[i]..starts[i + 1]]);
+            symbols[i].Token = FindPlain(text[starts[i]..starts[i + 1]]);
         }
 
         merging.Run(count, new Ranker(this, pooled, starts));
-        for (var i = 0; i < count; i = merging.Next[i])
+        for (var i = 0; i < count; i = symbols[i].Next)
         {
-            if (merging.Tokens[i] >= 0)
+            if (symbols[i].Token >= 0)
             {
-                ids.Add(merging.Tokens[i]);
+                ids.Add(symbols[i].Token);
             }
             else
             {

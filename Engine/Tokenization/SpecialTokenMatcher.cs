@@ -18,7 +18,7 @@ sealed class SpecialTokenMatcher
 
     // The trie: children of a node are a chain of siblings; node 0 is the root, which has a table instead.
     readonly int[] _roots = new int[256];
-    readonly List<Node> _nodes = [default];
+    readonly Node[] _nodes;
     readonly SearchValues<byte> _firstBytes;
     // By rank: longest first, equal ones by id.
     readonly int[] _ids;
@@ -35,11 +35,13 @@ sealed class SpecialTokenMatcher
             .OrderByDescending(id => vocabulary.Texts.Utf8(id).Length).ThenBy(id => id)];
         _lengths = Array.ConvertAll(_ids, id => vocabulary.Texts.Utf8(id).Length);
         _stripsRight = Array.ConvertAll(_ids, id => stripsRight(id));
+        var nodes = new List<Node> { default };
         for (var rank = 0; rank < _ids.Length; rank++)
         {
-            Insert(vocabulary.Texts.Utf8(_ids[rank]), rank);
+            Insert(nodes, vocabulary.Texts.Utf8(_ids[rank]), rank);
         }
 
+        _nodes = [.. nodes];
         _firstBytes = SearchValues.Create([.. Enumerable.Range(0, 256).Where(x => _roots[x] > 0).Select(x => (byte)x)]);
     }
 
@@ -146,57 +148,58 @@ sealed class SpecialTokenMatcher
     int Longest(ReadOnlySpan<byte> text)
     {
         var found = -1;
-        var node = _roots[text[0]];
-        for (var depth = 1; node > 0; depth++)
+        var index = _roots[text[0]];
+        for (var depth = 1; index > 0; depth++)
         {
-            found = _nodes[node].Rank >= 0 ? _nodes[node].Rank : found;
+            ref readonly var node = ref _nodes[index];
+            found = node.Rank >= 0 ? node.Rank : found;
             if (depth == text.Length)
             {
                 break;
             }
 
-            node = _nodes[node].FirstChild;
-            while (node > 0 && _nodes[node].Label != text[depth])
+            index = node.FirstChild;
+            while (index > 0 && _nodes[index].Label != text[depth])
             {
-                node = _nodes[node].NextSibling;
+                index = _nodes[index].NextSibling;
             }
         }
 
         return found;
     }
 
-    void Insert(ReadOnlySpan<byte> text, int rank)
+    void Insert(List<Node> nodes, ReadOnlySpan<byte> text, int rank)
     {
         var node = _roots[text[0]];
         if (node == 0)
         {
-            node = _roots[text[0]] = AddNode(text[0], nextSibling: 0);
+            node = _roots[text[0]] = AddNode(nodes, text[0], nextSibling: 0);
         }
 
         foreach (var label in text[1..])
         {
-            var child = _nodes[node].FirstChild;
-            while (child > 0 && _nodes[child].Label != label)
+            var child = nodes[node].FirstChild;
+            while (child > 0 && nodes[child].Label != label)
             {
-                child = _nodes[child].NextSibling;
+                child = nodes[child].NextSibling;
             }
 
             if (child == 0)
             {
-                child = AddNode(label, _nodes[node].FirstChild);
-                _nodes[node] = _nodes[node] with { FirstChild = child };
+                child = AddNode(nodes, label, nodes[node].FirstChild);
+                nodes[node] = nodes[node] with { FirstChild = child };
             }
 
             node = child;
         }
 
-        _nodes[node] = _nodes[node] with { Rank = rank };
+        nodes[node] = nodes[node] with { Rank = rank };
     }
 
-    int AddNode(byte label, int nextSibling)
+    static int AddNode(List<Node> nodes, byte label, int nextSibling)
     {
-        _nodes.Add(new Node(label, FirstChild: 0, nextSibling, Rank: -1));
-        return _nodes.Count - 1;
+        nodes.Add(new Node(label, FirstChild: 0, nextSibling, Rank: -1));
+        return nodes.Count - 1;
     }
 
     static ulong Key(int rank, int position) => ((ulong)(uint)rank << 32) | (uint)position;

@@ -6,8 +6,8 @@ using NvStream.Tokenization.PreTokenization;
 namespace NvStream.Tokenization;
 
 /// <summary>
-/// Text to token ids and back, by the vocabulary in a GGUF. Ids are those of llama.cpp for the same file. Instances
-/// are immutable: any thread may use one.
+/// Text to token ids and back, by the vocabulary in a GGUF. Ids are those of llama.cpp for the same file. Any
+/// thread may use an instance at any time.
 /// </summary>
 public abstract class Tokenizer
 {
@@ -21,19 +21,19 @@ public abstract class Tokenizer
 
     /// <param name="defaults">Where the file does not say, likewise <paramref name="addsBos"/>.</param>
     private protected Tokenizer(
-        GgufMetadata metadata, Vocabulary vocabulary, (int? Bos, int? Eos, int? Unknown) defaults, bool addsBos)
+        TokenizerKeys keys, Vocabulary vocabulary, (int? Bos, int? Eos, int? Unknown) defaults, bool addsBos)
     {
         Vocabulary = vocabulary;
-        BosId = vocabulary.SpecialId("bos_token_id") ?? defaults.Bos;
-        EosId = vocabulary.SpecialId("eos_token_id") ?? defaults.Eos;
-        UnknownId = vocabulary.HarmlessId("unknown_token_id") ?? defaults.Unknown;
-        PadId = vocabulary.HarmlessId("padding_token_id");
-        EotId = WellKnownTokens.FindEndOfTurn(vocabulary);
-        AddBos = vocabulary.Flag("add_bos_token", addsBos && BosId is not null);
-        AddEos = vocabulary.Flag("add_eos_token", false);
+        BosId = keys.SpecialId("bos_token_id") ?? defaults.Bos;
+        EosId = keys.SpecialId("eos_token_id") ?? defaults.Eos;
+        UnknownId = keys.HarmlessId("unknown_token_id") ?? defaults.Unknown;
+        PadId = keys.HarmlessId("padding_token_id");
+        EotId = WellKnownTokens.FindEndOfTurn(keys, vocabulary);
+        AddBos = keys.Flag("add_bos_token", addsBos && BosId is not null);
+        AddEos = keys.Flag("add_eos_token", false);
         RequireId(AddBos, BosId, "bos");
         RequireId(AddEos, EosId, "eos");
-        _ends = WellKnownTokens.FindEndOfGeneration(vocabulary, EosId, EotId, vocabulary.SpecialId("eom_token_id"));
+        _ends = WellKnownTokens.FindEndOfGeneration(keys, vocabulary, EosId, EotId, keys.SpecialId("eom_token_id"));
 
         var userDefined = new List<int>();
         var special = new List<int>();
@@ -50,7 +50,7 @@ public abstract class Tokenizer
             }
         }
 
-        var strips = StripsRight(metadata, vocabulary);
+        var strips = StripsRight(keys.ModelName, vocabulary);
         _userDefined = new SpecialTokenMatcher(vocabulary, userDefined, strips);
         _special = new SpecialTokenMatcher(vocabulary, special, strips);
         _texts = new string?[vocabulary.Count];
@@ -99,13 +99,16 @@ public abstract class Tokenizer
             throw TokenizerException.Invalid($"there is no {key}");
         }
 
-        return model switch
+        switch (model)
         {
-            "gpt2" => new BpeTokenizer(
-                metadata, new Vocabulary(metadata), PreTokenizer.Get(metadata.GetString("tokenizer.ggml.pre", "default"))),
-            "llama" => new SentencePieceTokenizer(metadata, new Vocabulary(metadata)),
-            _ => throw TokenizerException.Unsupported(key, model, ["gpt2", "llama"]),
-        };
+            case "gpt2":
+                var preTokenizer = PreTokenizer.Get(metadata.GetString("tokenizer.ggml.pre", "default"));
+                return new BpeTokenizer(metadata, new Vocabulary(metadata), preTokenizer);
+            case "llama":
+                return new SentencePieceTokenizer(metadata, new Vocabulary(metadata));
+            default:
+                throw TokenizerException.Unsupported(key, model, ["gpt2", "llama"]);
+        }
     }
 
     /// <summary>Whether a model that emits this token has ended its text or turn.</summary>
@@ -246,10 +249,10 @@ public abstract class Tokenizer
     }
 
     // Files do not carry this attribute; llama.cpp knows by the model's name that Phi-3 was trained so.
-    static Func<int, bool> StripsRight(GgufMetadata metadata, Vocabulary vocabulary)
+    static Func<int, bool> StripsRight(string modelName, Vocabulary vocabulary)
     {
-        var name = metadata.GetString("general.name", "");
-        if (!name.Contains("phi-3", StringComparison.OrdinalIgnoreCase) && !name.Contains("phi3", StringComparison.OrdinalIgnoreCase))
+        if (!modelName.Contains("phi-3", StringComparison.OrdinalIgnoreCase)
+            && !modelName.Contains("phi3", StringComparison.OrdinalIgnoreCase))
         {
             return _ => false;
         }

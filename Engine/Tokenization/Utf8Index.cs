@@ -17,13 +17,15 @@ sealed class Utf8Index
     readonly ulong[] _slots;
     // Drawn anew for each index: a file cannot be made so that its strings collide.
     readonly ulong _seed = (ulong)Random.Shared.NextInt64();
-    int _longest;
 
     public Utf8Index(GgufStringArray texts)
     {
         _texts = texts;
         _slots = new ulong[BitOperations.RoundUpToPowerOf2((uint)Math.Max(texts.Count, 4) * 2)];
     }
+
+    /// <summary>Bytes of the longest string added.</summary>
+    public int Longest { get; private set; }
 
     /// <summary>Adds a string of the array; the id that holds the same bytes already, or -1.</summary>
     public int TryAdd(int id)
@@ -37,14 +39,14 @@ sealed class Utf8Index
         }
 
         _slots[slot] = (hash & 0xFFFFFFFF00000000) | (uint)(id + 1);
-        _longest = Math.Max(_longest, text.Length);
+        Longest = Math.Max(Longest, text.Length);
         return -1;
     }
 
     /// <summary>The id of the string, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text)
     {
-        if (text.Length > _longest)
+        if (text.Length > Longest)
         {
             return -1;
         }

@@ -7,23 +7,22 @@ namespace NvStream.Tokenization;
 /// </summary>
 sealed class Vocabulary
 {
-    const string Prefix = "tokenizer.ggml.";
+    const string Prefix = TokenizerKeys.Prefix;
+    const int ShownCharacters = 60;
 
-    readonly GgufMetadata _metadata;
     readonly TokenType[] _types;
     readonly Utf8Index _index;
 
     /// <exception cref="TokenizerException">TokenizerInvalid.</exception>
     public Vocabulary(GgufMetadata metadata)
     {
-        _metadata = metadata;
         Texts = metadata.FindStrings(Prefix + "tokens") ?? throw TokenizerException.Invalid($"there is no {Prefix}tokens");
         if (Texts.Count == 0)
         {
             throw TokenizerException.Invalid($"{Prefix}tokens is empty");
         }
 
-        _types = ReadTypes();
+        _types = ReadTypes(metadata);
         Scores = metadata.FindSingles(Prefix + "scores");
         if (Scores is not null && Scores.Length != Texts.Count)
         {
@@ -36,7 +35,7 @@ sealed class Vocabulary
             // Some converters pad with empty strings; no text can mean one of them.
             if (!Texts.Utf8(id).IsEmpty && _index.TryAdd(id) is >= 0 and var other)
             {
-                throw TokenizerException.Invalid($"tokens {other} and {id} are both '{Texts[id]}'");
+                throw TokenizerException.Invalid($"tokens {other} and {id} are both '{Show(Texts, id)}'");
             }
         }
     }
@@ -54,36 +53,20 @@ sealed class Vocabulary
         set => _types[id] = value;
     }
 
+    /// <summary>Bytes of the longest token.</summary>
+    public int LongestText => _index.Longest;
+
     /// <summary>The id of the token with exactly these bytes, of whatever type, or -1.</summary>
     public int Find(ReadOnlySpan<byte> text) => _index.Find(text);
 
-    /// <summary>The id under this key, or null when the file does not say. One beyond the vocabulary is an error.</summary>
-    /// <param name="name">Key without the prefix, as bos_token_id.</param>
-    public int? SpecialId(string name)
-    {
-        if (!_metadata.TryGetInt32(Prefix + name, out var id))
-        {
-            return null;
-        }
+    /// <summary>A string for a message, cut if it is long.</summary>
+    public static string Show(GgufStringArray strings, int index) =>
+        strings[index] is { Length: > ShownCharacters } text ? text[..ShownCharacters] + "…" : strings[index];
 
-        return id >= 0 && id < Count
-            ? id
-            : throw TokenizerException.Invalid($"{Prefix}{name} is {id}, but there are {Count} tokens");
-    }
-
-    /// <summary>As <see cref="SpecialId"/> for ids that nothing hangs on: files with a padding id of -1 or Count are common.</summary>
-    public int? HarmlessId(string name) =>
-        _metadata.TryGetValue(Prefix + name, out var value) && value is int or uint
-        && Convert.ToInt64(value) is var id && id >= 0 && id < Count
-            ? (int)id
-            : null;
-
-    public bool Flag(string name, bool fallback) => _metadata.GetBoolean(Prefix + name, fallback);
-
-    TokenType[] ReadTypes()
+    TokenType[] ReadTypes(GgufMetadata metadata)
     {
         var types = new TokenType[Texts.Count];
-        if (_metadata.FindInt32s(Prefix + "token_type") is not { } numbers)
+        if (metadata.FindInt32s(Prefix + "token_type") is not { } numbers)
         {
             Array.Fill(types, TokenType.Normal);
             return types;

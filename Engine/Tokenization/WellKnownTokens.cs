@@ -35,19 +35,20 @@ static class WellKnownTokens
     static readonly string[] AlwaysShown = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 
     /// <summary>The token that ends a turn, or null. Its type becomes control.</summary>
-    public static int? FindEndOfTurn(Vocabulary vocabulary) =>
-        vocabulary.SpecialId("eot_token_id") ?? FindControl(vocabulary, EndOfTurn);
+    public static int? FindEndOfTurn(TokenizerKeys keys, Vocabulary vocabulary) =>
+        keys.SpecialId("eot_token_id") ?? FindControl(vocabulary, EndOfTurn);
 
     /// <summary>
     /// All tokens after which a model has nothing more to say, ascending. Corrects the types of control tokens that a
     /// converter took for text.
     /// </summary>
-    public static int[] FindEndOfGeneration(Vocabulary vocabulary, params ReadOnlySpan<int?> known)
+    /// <param name="known">Ids that the file names.</param>
+    public static int[] FindEndOfGeneration(TokenizerKeys keys, Vocabulary vocabulary, params ReadOnlySpan<int?> known)
     {
         var ends = new SortedSet<int>();
         foreach (var (key, isEnd, names) in FillInMiddle)
         {
-            var id = vocabulary.HarmlessId(key) ?? FindControl(vocabulary, names);
+            var id = keys.HarmlessId(key) ?? FindControl(vocabulary, names);
             if (isEnd && id is not null)
             {
                 ends.Add(id.Value);

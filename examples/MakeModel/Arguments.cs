@@ -15,7 +15,7 @@ sealed record Arguments(
 
         usage: MakeModel OUT.gguf [options]
 
-          --shape NAME             start from {string.Join(", ", SyntheticModel.Shapes)} (default 1.1B); the options below change it
+          --shape NAME             start from {string.Join(", ", SyntheticModel.Shapes)}; the options below change it (default 1.1B)
           --architecture NAME      llama, qwen2 or qwen3
           --dim N                  columns of the residual stream
           --ffn N                  columns of the feed-forward network
@@ -102,7 +102,7 @@ sealed record Arguments(
     static SyntheticModel Shape(string[] args)
     {
         var i = Array.IndexOf(args, "--shape");
-        return SyntheticModel.OfShape(i < 0 ? SyntheticModel.Shapes[0] : Value(args, ref i));
+        return i < 0 ? new SyntheticModel() : SyntheticModel.OfShape(Value(args, ref i));
     }
 
     static string Value(string[] args, ref int i) => i + 1 < args.Length

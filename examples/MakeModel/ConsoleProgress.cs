@@ -9,6 +9,7 @@ sealed class ConsoleProgress(long total) : IProgress<long>
 
     readonly Stopwatch _clock = Stopwatch.StartNew();
     TimeSpan _next = s_interval;
+    bool _lineIsOpen;
 
     public void Report(long value)
     {
@@ -20,19 +21,24 @@ sealed class ConsoleProgress(long total) : IProgress<long>
         _next = _clock.Elapsed + s_interval;
         var rate = value / _clock.Elapsed.TotalSeconds;
         var left = TimeSpan.FromSeconds((total - value) / rate);
+        _lineIsOpen = true;
         Console.Error.Write($"\r{Gigabytes(value)} of {Gigabytes(total)}, {Gigabytes((long)rate)}/s, {left:h\\:mm\\:ss} left  ");
     }
 
-    /// <summary>Ends the line and says what came of it.</summary>
-    public void Finish(IReadOnlyList<string> files, bool sparse)
+    /// <summary>What comes next on stderr begins a line of its own.</summary>
+    public void EndLine()
+    {
+        if (_lineIsOpen)
+        {
+            Console.Error.WriteLine();
+        }
+    }
+
+    public string Summary(bool sparse)
     {
         var seconds = Math.Max(_clock.Elapsed.TotalSeconds, 1e-3);
-        var rate = sparse ? "sparse" : $"{Gigabytes((long)(total / seconds))}/s";
-        Console.Error.WriteLine($"{(Console.IsErrorRedirected ? "" : "\r")}{Gigabytes(total)} in {seconds:F1} s, {rate}          ");
-        foreach (var file in files)
-        {
-            Console.WriteLine(file);
-        }
+        var how = sparse ? "left as a hole" : $"in {seconds:F1} s, {Gigabytes((long)(total / seconds))}/s";
+        return $"{Gigabytes(total)} of weights {how}";
     }
 
     static string Gigabytes(long bytes) => $"{bytes / 1e9:F2} GB";

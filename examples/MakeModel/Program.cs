@@ -21,15 +21,24 @@ try
     using var donor = arguments.VocabularyFrom is { } path ? GgufFile.Open(path) : null;
     var model = arguments.Model with { Vocabulary = donor?.Metadata };
     var progress = new ConsoleProgress(model.Describe().TensorBytes);
-    var files = model.Write(arguments.Path, new GgufWriteOptions
+    try
     {
-        Files = arguments.Files,
-        Sparse = arguments.Sparse,
-        Overwrite = arguments.Force,
-        Progress = progress,
-        CancellationToken = cancellation.Token,
-    });
-    progress.Finish(files, arguments.Sparse);
+        var files = model.Write(arguments.Path, new GgufWriteOptions
+        {
+            Files = arguments.Files,
+            Sparse = arguments.Sparse,
+            Overwrite = arguments.Force,
+            Progress = progress,
+            CancellationToken = cancellation.Token,
+        });
+        Console.WriteLine(string.Join(Environment.NewLine, files));
+    }
+    finally
+    {
+        progress.EndLine();
+    }
+
+    Console.Error.WriteLine(progress.Summary(arguments.Sparse));
     return 0;
 }
 catch (Exception error) when (error is UsageException or ArgumentException)

@@ -1,8 +1,8 @@
 namespace NvStream.Tokenization.PreTokenization;
 
 /// <summary>
-/// A bracket expression: kinds, and ranges of code points. White space is in a set only by its kind, never by a range
-/// that happens to cover it: the reference treats it apart before it looks at ranges.
+/// A bracket expression: kinds, and ranges of code points. White space beyond ASCII is in a set only by its kind, never
+/// by a range that happens to cover it: the reference takes all of it for a vertical tab before it looks at ranges.
 /// </summary>
 sealed class CharSet
 {
@@ -50,7 +50,7 @@ sealed class CharSet
             return true;
         }
 
-        if (_first.Length == 0 || kind == CharKind.Space)
+        if (_first.Length == 0 || (kind == CharKind.Space && codePoint > 0x7F))
         {
             return false;
         }

@@ -92,6 +92,20 @@ public class TokenizerFixtureTests
         Assert.False(tokenizer.IsEndOfGeneration(1519));
     }
 
+    [Fact]
+    public void Threads_may_share_a_tokenizer()
+    {
+        var tokenizer = Vocabularies.Demo();
+        const string text = "<|user|>2024-08-06T04:36:48Z auth-64 kubelet: naïve 🦙 日本語<|eot_id|>";
+        var ids = tokenizer.Encode(text, true, true);
+        Parallel.For(0, 2000, _ =>
+        {
+            Assert.Equal(ids, tokenizer.Encode(text, true, true));
+            var decoder = tokenizer.CreateDecoder(showControl: true);
+            Assert.Equal("<|begin_of_text|>" + text, string.Concat(ids.Select(decoder.Append)));
+        });
+    }
+
     static int[] Ids(JsonElement array) => [.. array.EnumerateArray().Select(x => x.GetInt32())];
 
     static (string Text, int[] Ids)[] ReadCases(string name)

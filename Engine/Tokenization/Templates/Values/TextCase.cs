@@ -1,0 +1,68 @@
+using System.Text;
+
+namespace NvStream.Tokenization.Templates;
+
+/// <summary>
+/// Upper, lower, title and capital case. Simple case mapping of single code points, and <c>ß</c>, the only letter of
+/// a living alphabet whose upper case is two letters; Python's full mapping also has ligatures and rare Greek forms.
+/// </summary>
+static class TextCase
+{
+    public static string Upper(string text)
+    {
+        string upper = text.ToUpperInvariant();
+        return upper.Contains('ß') ? upper.Replace("ß", "SS") : upper;
+    }
+
+    public static string Lower(string text) => text.ToLowerInvariant();
+
+    public static string Capitalize(string text)
+    {
+        int first = FirstWidth(text);
+        return Title(text[..first]) + Lower(text[first..]);
+    }
+
+    /// <summary><c>str.title</c>: a letter after anything but a letter is upper case, all others lower.</summary>
+    public static string TitleWords(string text) => Words(text, static (before, _) => !IsCased(before));
+
+    /// <summary>The filter <c>title</c>: only after white space and <c>- ( { [ &lt;</c> does a word begin.</summary>
+    public static string TitleFilter(string text) =>
+        Words(text, static (before, _) => before.Value is '-' or '(' or '{' or '[' or '<' || Rune.IsWhiteSpace(before));
+
+    /// <summary>Whether a text has letters of the case asked for and none of the other.</summary>
+    public static bool IsAll(string text, bool upper)
+    {
+        bool any = false;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            if (upper ? Rune.IsLower(rune) : Rune.IsUpper(rune))
+            {
+                return false;
+            }
+
+            any |= IsCased(rune);
+        }
+
+        return any;
+    }
+
+    static int FirstWidth(string text) =>
+        text.Length == 0 ? 0 : text.Length > 1 && char.IsSurrogatePair(text, 0) ? 2 : 1;
+
+    static string Title(string first) => first == "ß" ? "Ss" : first.ToUpperInvariant();
+
+    static bool IsCased(Rune rune) => Rune.IsUpper(rune) || Rune.IsLower(rune);
+
+    static string Words(string text, Func<Rune, Rune, bool> begins)
+    {
+        var words = new StringBuilder(text.Length);
+        var before = new Rune(' ');
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            words.Append(begins(before, rune) ? Title(rune.ToString()) : Rune.ToLowerInvariant(rune).ToString());
+            before = rune;
+        }
+
+        return words.ToString();
+    }
+}
