@@ -20,10 +20,10 @@ public abstract class KernelCase : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    internal void Open(int rows, int columns)
+    internal void Open(int rows, int columns, int headDim = 128)
     {
         Device = new CpuDevice(KernelBenchmarks.Threads);
-        Device.ReserveScratch(rows, columns);
+        Device.ReserveScratch(rows, columns, headDim);
     }
 
     internal nint Allocate(long bytes)
@@ -131,7 +131,7 @@ public class Attend : KernelCase
     [GlobalSetup]
     public unsafe void Setup()
     {
-        Open(Rows, QueryHeads * HeadDim);
+        Open(Rows, QueryHeads * HeadDim, HeadDim);
         _q = Random(Rows, QueryHeads * HeadDim);
         _y = Random(Rows, QueryHeads * HeadDim);
         var keys = Allocate(Bytes(Tokens));

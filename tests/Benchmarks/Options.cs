@@ -23,10 +23,10 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
     ];
 
     public static string Usage { get; } = $"""
-        usage: dotnet run -c Release --project tests/Benchmarks -- WHAT... [options]
+        usage: dotnet run -c Release --project tests/Benchmarks -- [WHAT...] [options]
 
         {string.Join(Environment.NewLine, s_known.Select(m => $"  {m.Name,-16}{m.Summary}"))}
-          {All,-16}everything, one report
+          {All,-16}everything, one report; the default
 
           --repeats N     values behind each median (default {DefaultRepeats})
           --threads N     compute threads of both programs of a comparison (default: cores)
@@ -74,7 +74,6 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
             }
         }
 
-        problem = chosen.Count == 0 ? "what is to be measured?" : "";
-        return chosen.Count == 0 ? null : new([.. chosen.Distinct()], bench, json);
+        return new(chosen.Count == 0 ? s_known : [.. chosen.Distinct()], bench, json);
     }
 }

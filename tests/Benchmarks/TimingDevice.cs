@@ -23,9 +23,9 @@ sealed class TimingDevice(IComputeDevice inner) : IComputeDevice
 
     public bool Supports(TensorType type) => inner.Supports(type);
 
-    public long ScratchBytes(int maxRows, int maxColumns) => inner.ScratchBytes(maxRows, maxColumns);
+    public long ScratchBytes(int maxRows, int maxColumns, int headDim) => inner.ScratchBytes(maxRows, maxColumns, headDim);
 
-    public void ReserveScratch(int maxRows, int maxColumns) => inner.ReserveScratch(maxRows, maxColumns);
+    public void ReserveScratch(int maxRows, int maxColumns, int headDim) => inner.ReserveScratch(maxRows, maxColumns, headDim);
 
     public DeviceMemory Allocate(long bytes, string purpose) => inner.Allocate(bytes, purpose);
 
