@@ -341,6 +341,7 @@ sealed class ExpressionParser(TokenStream tokens)
     {
         var positional = new List<Expression>();
         var named = new List<(string Name, Expression Value)>();
+        var names = new HashSet<string>();
         Items(")", () =>
         {
             Token token = tokens.Current;
@@ -353,7 +354,7 @@ sealed class ExpressionParser(TokenStream tokens)
             {
                 tokens.Take();
                 tokens.Take();
-                if (named.Exists(argument => argument.Name == token.Text))
+                if (!names.Add(token.Text))
                 {
                     throw TemplateException.Syntax($"the argument '{token.Text}' is given twice", token.At);
                 }
