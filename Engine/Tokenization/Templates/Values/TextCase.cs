@@ -3,8 +3,8 @@ using System.Text;
 namespace NvStream.Tokenization.Templates;
 
 /// <summary>
-/// Upper, lower, title and capital case. Simple case mapping of single code points, and <c>ß</c>, the only letter of
-/// a living alphabet whose upper case is two letters; Python's full mapping also has ligatures and rare Greek forms.
+/// Upper, lower, title and capital case: the simple mapping of single code points, and <c>ß</c>. Python's full mapping
+/// differs for some hundred more: ligatures, letters with marks of their own, digraphs in title case.
 /// </summary>
 static class TextCase
 {
