@@ -16,4 +16,7 @@ public sealed class DeviceException : NvStreamException
     public static DeviceException CudaUnavailable(string why) => new(
         "CudaUnavailable", $"No CUDA device can be used: {why}.",
         "Use -Device Cpu, or install an NVIDIA driver and run Get-StreamDevice -Verbose.");
+
+    public static DeviceException Unknown(string name) => new(
+        "DeviceUnknown", $"There is no device '{name}'.", "Use Auto, Cpu, Cuda or Cuda:N; Get-StreamDevice lists what this machine has.");
 }

@@ -84,4 +84,26 @@ public sealed record DeviceInfo
 
     /// <summary>Instruction sets the kernels found, for reports: AVX2, AVX-512, NEON; CPU only.</summary>
     public string? InstructionSets { get; init; }
+
+    /// <summary>"8.9"; GPUs only, like all that follows.</summary>
+    public string? ComputeCapability { get; init; }
+
+    /// <summary>The kernels this device would run: "sm_89", or "ptx" where none was built for it.</summary>
+    public string? CubinTarget { get; init; }
+
+    public int? PcieGeneration { get; init; }
+
+    /// <summary>Lanes.</summary>
+    public int? PcieWidth { get; init; }
+
+    public string? DriverVersion { get; init; }
+
+    /// <summary>Null where the library is not there.</summary>
+    public string? CuFileVersion { get; init; }
+
+    /// <summary>Whether storage can reach this device's memory directly.</summary>
+    public bool GpuDirect { get; init; }
+
+    /// <summary>Why, or why not.</summary>
+    public string? GpuDirectReason { get; init; }
 }

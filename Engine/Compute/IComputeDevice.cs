@@ -19,10 +19,11 @@ public interface IComputeDevice : IDisposable
     /// <summary>Bytes of scratch that passes of up to this many rows and columns need; part of the budget.</summary>
     /// <param name="maxRows">Rows of the largest pass.</param>
     /// <param name="maxColumns">Columns of the widest <see cref="MatMul"/> input.</param>
-    long ScratchBytes(int maxRows, int maxColumns);
+    /// <param name="headDim">Elements of an attention head.</param>
+    long ScratchBytes(int maxRows, int maxColumns, int headDim);
 
     /// <summary>Allocates the scratch once, before the first pass.</summary>
-    void ReserveScratch(int maxRows, int maxColumns);
+    void ReserveScratch(int maxRows, int maxColumns, int headDim);
 
     /// <summary>Device memory, 4 KiB aligned, zeroed. Throws <see cref="DeviceException"/> when there is not enough.</summary>
     /// <param name="purpose">For error messages: "KV cache", "slot 0".</param>

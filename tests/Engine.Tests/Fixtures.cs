@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using Xunit;
+using NvStream.Inference;
+using NvStream.Streaming;
 
 namespace NvStream.Tests;
 
@@ -7,6 +8,8 @@ namespace NvStream.Tests;
 static class Fixtures
 {
     public static string Repository { get; } = FindRepository();
+
+    public static string DemoModel { get; } = Path.Combine(Repository, "examples", "models", "logtriage-q4_k_m.gguf");
 
     static string SharedFolder { get; } = Path.GetFullPath(Path.Combine(Repository, "..", "shared", "fixtures"));
 
@@ -16,6 +19,10 @@ static class Fixtures
         Assert.SkipUnless(Directory.Exists(SharedFolder), $"the shared fixtures are not present at {SharedFolder}");
         return Path.Combine(SharedFolder, relative);
     }
+
+    /// <summary>The smallest device budget that a model runs in: everything that can stream does.</summary>
+    public static long LeastBudget(string path, int contextLength) => Assert.Throws<BudgetException>(
+        () => StreamModel.PlanOnly(path, new() { DeviceBudget = MemoryBudget.FromBytes(0), ContextLength = contextLength })).LeastBytes;
 
     static string FindRepository([CallerFilePath] string source = "")
     {

@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using NvStream.Gguf;
+
+namespace NvStream.Compute.Cpu.Formats;
+
+/// <summary>
+/// 32 weights of 4 bits, weight = d * (quant - 8). ggml-common.h, block_q4_0:
+/// <code>
+/// 0  float16 d
+/// 2  byte qs[16]   low nibbles: elements 0..15, high nibbles: 16..31
+/// </code>
+/// </summary>
+internal readonly unsafe struct Q4_0 : ISmallBlock
+{
+    const int Bytes = 18;
+
+    public static TensorType Type => TensorType.Q4_0;
+
+    public static bool IsSigned => false;
+
+    public static bool HasMinimum => true;
+
+    public static void Dequantize(byte* block, float* values)
+    {
+        var d = Float16.ToSingle(block);
+        for (var i = 0; i < 16; i++)
+        {
+            values[i] = d * ((block[2 + i] & 15) - 8);
+            values[16 + i] = d * ((block[2 + i] >> 4) - 8);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions =>
+        Bits.Nibbles(group + index * Bytes + 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group)
+    {
+        var d = SmallBlocks.Halves(group, Bytes);
+        return new() { Scales = d, Minima = d * Vector256.Create(-8f) };
+    }
+}

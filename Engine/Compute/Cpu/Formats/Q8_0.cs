@@ -1,0 +1,40 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using NvStream.Gguf;
+
+namespace NvStream.Compute.Cpu.Formats;
+
+/// <summary>
+/// 32 weights of 8 bits, weight = d * quant. ggml-common.h, block_q8_0:
+/// <code>
+/// 0  float16 d
+/// 2  sbyte qs[32]
+/// </code>
+/// </summary>
+internal readonly unsafe struct Q8_0 : ISmallBlock
+{
+    const int Bytes = 34;
+
+    public static TensorType Type => TensorType.Q8_0;
+
+    public static bool IsSigned => true;
+
+    public static bool HasMinimum => false;
+
+    public static void Dequantize(byte* block, float* values)
+    {
+        var d = Float16.ToSingle(block);
+        for (var i = 0; i < 32; i++)
+        {
+            values[i] = d * (sbyte)block[2 + i];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions =>
+        Vector256.Load(group + index * Bytes + 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group) => new() { Scales = SmallBlocks.Halves(group, Bytes) };
+}

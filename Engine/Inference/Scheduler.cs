@@ -1,0 +1,283 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using NvStream.Compute;
+using NvStream.Gguf;
+using NvStream.Models;
+using NvStream.Storage;
+using NvStream.Streaming;
+
+namespace NvStream.Inference;
+
+/// <summary>
+/// Runs passes as long as there are sequences. Every pass carries one token of each decoding sequence and fills up with
+/// prompts; a sequence joins when a place and cells are free and leaves when its answer ends, while the belt runs on.
+/// One thread owns everything that a pass touches.
+/// </summary>
+sealed class Scheduler : IDisposable
+{
+    readonly object _lock = new();
+    readonly LinkedList<Sequence> _pending = new();
+    readonly List<Sequence> _active = [];
+    readonly IComputeDevice _device;
+    readonly Decoder _decoder;
+    readonly WeightStore _weights;
+    readonly KvCache _cache;
+    readonly Workspace _work;
+    readonly KvPool _pool;
+    readonly Pass _pass;
+    readonly Sampler _sampler;
+    readonly float[] _logits;
+    readonly string _name;
+    readonly Thread _thread;
+    CancellationTokenSource _abort = new();
+    bool _isStopped;
+
+    /// <param name="vocabularySize">Tokens that may be chosen: the tokenizer's, where the head has more rows.</param>
+    public Scheduler(string name, IComputeDevice device, Decoder decoder, WeightStore weights, KvCache cache, Workspace work, ResidencyPlan plan, int vocabularySize)
+    {
+        _name = name;
+        _device = device;
+        _decoder = decoder;
+        _weights = weights;
+        _cache = cache;
+        _work = work;
+        _pool = new(cache.Tokens);
+        _pass = new(plan.PassRows, plan.PassSequences);
+        _sampler = new(vocabularySize);
+        _logits = new float[vocabularySize];
+        _active.Capacity = plan.PassSequences;
+        _thread = new(Run) { IsBackground = true, Name = $"NvStream {name}" };
+        _thread.Start();
+    }
+
+    public Task<InferenceResult> Submit(Sequence sequence, CancellationToken cancellationToken)
+    {
+        sequence.OnCancel(OnCancelled, cancellationToken);
+        lock (_lock)
+        {
+            if (_isStopped)
+            {
+                throw InferenceException.ModelDisposed(_name);
+            }
+
+            _pending.AddLast(sequence);
+            Monitor.Pulse(_lock);
+        }
+
+        return sequence.Task;
+    }
+
+    /// <summary>Ends the running pass, fails what has not ended and returns when the thread has let go of everything.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isStopped = true;
+            _abort.Cancel();
+            Monitor.Pulse(_lock);
+        }
+
+        _thread.Join();
+        _abort.Dispose();
+    }
+
+    void Run()
+    {
+        while (WaitForWork())
+        {
+            try
+            {
+                RunPass();
+            }
+            catch (Exception e)
+            {
+                // Whatever went wrong went wrong for all that shared the pass; the next pass starts clean.
+                Abandon(e);
+            }
+        }
+
+        var disposed = InferenceException.ModelDisposed(_name);
+        _active.ForEach(s => s.Fail(disposed));
+        foreach (var sequence in _pending)
+        {
+            sequence.Fail(disposed);
+        }
+    }
+
+    /// <summary>Lets go of what was cancelled and admits what there is room for; false when the model is being released.</summary>
+    bool WaitForWork()
+    {
+        lock (_lock)
+        {
+            while (true)
+            {
+                if (_isStopped)
+                {
+                    return false;
+                }
+
+                RetireCancelled();
+                Admit();
+                if (_active.Count > 0)
+                {
+                    RenewAbort();
+                    return true;
+                }
+
+                Monitor.Wait(_lock);
+            }
+        }
+    }
+
+    /// <summary>In the order of submission: a long prompt at the head waits for room and is not overtaken for ever.</summary>
+    void Admit()
+    {
+        while (_pending.First?.Value is { } next && _active.Count < _active.Capacity)
+        {
+            if (next.IsCancelled)
+            {
+                next.Complete(_name, FinishReason.Cancelled);
+            }
+            else if (_pool.Allocate(next.Capacity) is { } start)
+            {
+                next.KvStart = start;
+                _active.Add(next);
+            }
+            else
+            {
+                return;
+            }
+
+            _pending.RemoveFirst();
+        }
+    }
+
+    void RunPass()
+    {
+        // Read-ahead that failed while nobody asked for it gets a second chance.
+        _weights.Reset();
+        _pass.Clear();
+        JoinAll(decoding: true);
+        JoinAll(decoding: false);
+
+        var start = Stopwatch.GetTimestamp();
+        var (bytes, stall, busy) = (_weights.BytesConsumed, _weights.StorageStall, _weights.StorageBusy);
+        _decoder.Forward(_pass, _weights, _cache, _work, _abort.Token);
+
+        // The first read waits for the device, so that the pass's time is whole before it is told to anyone.
+        var logits = _work.Logits(_pass.LogitRows.Length);
+        ReadLogits(logits, 0);
+        var figures = new PassFigures(
+            Stopwatch.GetElapsedTime(start), _weights.BytesConsumed - bytes, _weights.StorageStall - stall, _weights.StorageBusy - busy);
+        var inLogits = 0;
+        for (var i = 0; i < _active.Count; i++)
+        {
+            var sequence = _active[i];
+            if (!sequence.IsInPass)
+            {
+                continue;
+            }
+
+            sequence.Account(figures);
+            if (sequence.LogitIndex < 0)
+            {
+                continue;
+            }
+
+            if (sequence.LogitIndex != inLogits)
+            {
+                ReadLogits(logits, inLogits = sequence.LogitIndex);
+            }
+
+            if (!sequence.Advance(_logits, _sampler, out var reason))
+            {
+                Retire(i--);
+                sequence.Complete(_name, reason);
+            }
+        }
+    }
+
+    void JoinAll(bool decoding)
+    {
+        foreach (var sequence in _active)
+        {
+            if (sequence.IsDecoding == decoding && _pass.HasRoom)
+            {
+                sequence.Join(_pass);
+            }
+        }
+    }
+
+    void ReadLogits(Matrix logits, int row)
+    {
+        if (row < logits.Rows)
+        {
+            _device.Read(logits.Address + (nint)((long)row * logits.Columns * sizeof(float)), MemoryMarshal.AsBytes(_logits.AsSpan()));
+        }
+    }
+
+    void RetireCancelled()
+    {
+        for (var i = 0; i < _active.Count; i++)
+        {
+            if (_active[i] is { IsCancelled: true } sequence)
+            {
+                Retire(i--);
+                sequence.Complete(_name, FinishReason.Cancelled);
+            }
+        }
+    }
+
+    void Retire(int index)
+    {
+        var sequence = _active[index];
+        lock (_lock)
+        {
+            _active.RemoveAt(index);
+            _pool.Free(sequence.KvStart, sequence.Capacity);
+        }
+    }
+
+    void Abandon(Exception error)
+    {
+        var reported = error is GgufException gguf ? StorageException.ReadFailed(gguf) : error;
+        for (var i = _active.Count - 1; i >= 0; i--)
+        {
+            var sequence = _active[i];
+            Retire(i);
+            if (sequence.IsCancelled)
+            {
+                sequence.Complete(_name, FinishReason.Cancelled);
+            }
+            else
+            {
+                sequence.Fail(reported is OperationCanceledException ? InferenceException.ModelDisposed(_name) : reported);
+            }
+        }
+
+    }
+
+    /// <summary>A pass may have ended on its own before it saw that it was to end: the next one is not meant.</summary>
+    void RenewAbort()
+    {
+        if (_abort.IsCancellationRequested)
+        {
+            _abort.Dispose();
+            _abort = new();
+        }
+    }
+
+    /// <summary>A pass that nobody waits for any more is ended between two layers.</summary>
+    void OnCancelled()
+    {
+        lock (_lock)
+        {
+            if (_active.Count > 0 && _active.TrueForAll(s => s.IsCancelled))
+            {
+                _abort.Cancel();
+            }
+
+            Monitor.Pulse(_lock);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+using System.Diagnostics;
+using NvStream.Compute;
+using NvStream.Gguf;
+using NvStream.Models;
+using NvStream.Storage;
+using NvStream.Streaming;
+using NvStream.Tokenization;
+
+namespace NvStream.Inference;
+
+/// <summary>
+/// A model ready to answer: resident weights loaded, belt allocated and filling. Safe to use from any thread; requests
+/// from all callers share the passes. Disposal cancels what runs and frees everything.
+/// </summary>
+public sealed class StreamModel : IDisposable
+{
+    const int DefaultContextLength = 4096;
+    const double AutoBudgetShare = 0.9;
+
+    readonly ModelFile _model;
+    readonly IComputeDevice _device;
+    readonly IStorageRoute _route;
+    readonly WeightStore _weights;
+    readonly KvCache _cache;
+    readonly Workspace _work;
+    readonly Scheduler _scheduler;
+    readonly PromptEncoder _prompts;
+    int _isDisposed;
+
+    StreamModel(ModelFile model, IComputeDevice device, ModelOptions options, ResidencyPlan plan, Owned owned, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        _model = model;
+        _device = device;
+        Plan = plan;
+        Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
+        _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device.Info, new(options.BlockSize, options.QueueDepth)));
+        _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
+        _cache = owned.Add(new KvCache(device, model.Spec, plan.KvTokens));
+        _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassSequences));
+        _prompts = new(model.File, model.Tokenizer);
+        _weights.Load(new LoadMeter(plan.ResidentBytes, progress).Add, cancellationToken);
+        var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
+        _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Tokenizer.VocabularySize);
+        LoadTime = Stopwatch.GetElapsedTime(start);
+    }
+
+    public string Name { get; }
+
+    /// <summary>Full path of the (first) file.</summary>
+    public string Path => _model.File.Path;
+
+    public string Architecture => _model.Spec.Architecture;
+
+    /// <summary>The file's own name for its mix of types ("Q4_K_M"), else the type most of its bytes have.</summary>
+    public string Quantization => FileTypes.NameOf(_model.File);
+
+    /// <summary>Bytes of all files.</summary>
+    public long Size => _model.File.Size;
+
+    public long ParameterCount => _model.File.Tensors.Sum(t => t.Elements);
+
+    /// <summary>Transformer layers, without the output head.</summary>
+    public int LayerCount => _model.Spec.LayerCount;
+
+    /// <summary>Layers in device memory; the head, as the last row of <see cref="Plan"/>, is not counted in these three.</summary>
+    public int ResidentLayerCount => CountBlocks(Tier.Device);
+
+    public int HostLayerCount => CountBlocks(Tier.Host);
+
+    public int StreamedLayerCount => CountBlocks(Tier.Storage);
+
+    public long BytesPerPass => Plan.BytesPerPass;
+
+    public int ContextLength => Plan.ContextLength;
+
+    public int VocabularySize => _model.Tokenizer.VocabularySize;
+
+    /// <summary>"Cpu" or "Cuda:N".</summary>
+    public string Device => _device.Info.Kind == DeviceKind.Cpu ? "Cpu" : $"{_device.Info.Kind}:{_device.Info.Index}";
+
+    public RouteKind Route => _route.Kind;
+
+    public string RouteReason => _route.Reason;
+
+    public TimeSpan LoadTime { get; }
+
+    public ResidencyPlan Plan { get; }
+
+    public IReadOnlyDictionary<string, object> Metadata => _model.File.Metadata;
+
+    public bool IsDisposed => Volatile.Read(ref _isDisposed) != 0;
+
+    /// <summary>Plans without allocating or opening anything on the device: what Load would do.</summary>
+    /// <exception cref="NvStreamException">As <see cref="Load"/>.</exception>
+    public static ResidencyPlan PlanOnly(string path, ModelOptions options)
+    {
+        using var model = ModelFile.Open(path);
+        using var device = ComputeDevices.Open(options.Device, options.Threads);
+        return MakePlan(model, device, options);
+    }
+
+    /// <summary>Opens, plans, allocates and loads. Cancellation frees all that was allocated.</summary>
+    /// <exception cref="NvStreamException">Bad file, unsupported architecture, budget too small, route unavailable.</exception>
+    public static StreamModel Load(string path, ModelOptions options, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var owned = new Owned();
+        try
+        {
+            var model = owned.Add(ModelFile.Open(path));
+            cancellationToken.ThrowIfCancellationRequested();
+            var device = owned.Add(ComputeDevices.Open(options.Device, options.Threads));
+            return new(model, device, options, MakePlan(model, device, options), owned, progress, cancellationToken);
+        }
+        catch
+        {
+            owned.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Queues a prompt; it joins the running passes when there is room. The task ends with the result, with
+    /// FinishReason Cancelled after cancellation, or with an <see cref="NvStreamException"/> (bad request: at once).
+    /// </summary>
+    public Task<InferenceResult> SubmitAsync(GenerationRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        try
+        {
+            if (IsDisposed)
+            {
+                throw InferenceException.ModelDisposed(Name);
+            }
+
+            if (request.MaxTokens < 1)
+            {
+                throw InferenceException.Invalid($"MaxTokens is {request.MaxTokens}, expected 1 or more.");
+            }
+
+            var prompt = _prompts.Encode(request);
+            if (prompt.Length == 0)
+            {
+                throw InferenceException.PromptEmpty();
+            }
+
+            if (prompt.Length >= ContextLength)
+            {
+                throw InferenceException.ContextLengthExceeded(prompt.Length, ContextLength);
+            }
+
+            var capacity = (int)Math.Min(ContextLength, (long)prompt.Length + request.MaxTokens);
+            return _scheduler.Submit(new(request, prompt, capacity, _model.Tokenizer), cancellationToken);
+        }
+        catch (NvStreamException e)
+        {
+            return Task.FromException<InferenceResult>(e);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            return;
+        }
+
+        _scheduler.Dispose();
+        _work.Dispose();
+        _cache.Dispose();
+        _weights.Dispose();
+        _route.Dispose();
+        _device.Dispose();
+        _model.Dispose();
+    }
+
+    static ResidencyPlan MakePlan(ModelFile model, IComputeDevice device, ModelOptions options)
+    {
+        var context = options.ContextLength ?? Math.Min(model.Spec.ContextLength, DefaultContextLength);
+        if (context < 1 || context > model.Spec.ContextLength)
+        {
+            throw InferenceException.ContextLengthUnsupported(context, model.Spec.ContextLength);
+        }
+
+        model.ReadLayers(device.Supports);
+        var budget = options.DeviceBudget.Resolve(device.Info.FreeMemory, AutoBudgetShare);
+        return ResidencyPlanner.Plan(model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount));
+    }
+
+    int CountBlocks(Tier tier) => Plan.Layers.Take(LayerCount).Count(l => l.Tier == tier);
+
+    /// <summary>What a file says about its model, before any device is chosen.</summary>
+    sealed class ModelFile : IDisposable
+    {
+        ModelFile(GgufFile file, ModelSpec spec, Tokenizer tokenizer)
+        {
+            File = file;
+            Spec = spec;
+            Tokenizer = tokenizer;
+        }
+
+        public GgufFile File { get; }
+
+        public ModelSpec Spec { get; }
+
+        public Tokenizer Tokenizer { get; }
+
+        /// <summary>Filled once the device that must take their types is known.</summary>
+        public LayerLayout[] Layers { get; private set; } = [];
+
+        public static ModelFile Open(string path)
+        {
+            var file = GgufFile.Open(path);
+            try
+            {
+                var spec = ModelSpec.FromGguf(file);
+                var tokenizer = Tokenizer.FromGguf(file.Metadata);
+
+                // Ids from the tokenizer index the embedding table.
+                return tokenizer.VocabularySize <= spec.VocabularySize
+                    ? new(file, spec, tokenizer)
+                    : throw GgufException.Invalid(
+                        path, 0, $"the vocabulary has {tokenizer.VocabularySize} tokens, but 'token_embd.weight' has {spec.VocabularySize} rows");
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
+        }
+
+        public void ReadLayers(Func<TensorType, bool> isSupported) => Layers = LayerLayout.Read(File, Spec, isSupported);
+
+        public void Dispose() => File.Dispose();
+    }
+
+    /// <summary>What has been opened so far, for release in reverse when the rest fails.</summary>
+    sealed class Owned : IDisposable
+    {
+        readonly Stack<IDisposable> _items = new();
+
+        public T Add<T>(T item)
+            where T : IDisposable
+        {
+            _items.Push(item);
+            return item;
+        }
+
+        public void Dispose()
+        {
+            while (_items.TryPop(out var item))
+            {
+                item.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Turns loaded bytes into progress with a rate, a few times a second.</summary>
+    sealed class LoadMeter(long total, IProgress<LoadProgress>? progress)
+    {
+        static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+
+        readonly long _start = Stopwatch.GetTimestamp();
+        long _done;
+        TimeSpan _last;
+
+        public void Add(long bytes)
+        {
+            _done += bytes;
+            var elapsed = Stopwatch.GetElapsedTime(_start);
+            if (elapsed - _last >= Interval || _done == total)
+            {
+                _last = elapsed;
+                progress?.Report(new("Loading resident layers", _done, total, _done / Math.Max(1e-9, elapsed.TotalSeconds)));
+            }
+        }
+    }
+}

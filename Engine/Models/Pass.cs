@@ -1,0 +1,50 @@
+using NvStream.Compute;
+
+namespace NvStream.Models;
+
+/// <summary>
+/// What one pass over the weights carries: rows of any mix of sequences (prefill chunks, single tokens), each
+/// sequence's rows together. Reused from pass to pass.
+/// </summary>
+public sealed class Pass(int maxRows, int maxSequences)
+{
+    readonly int[] _tokens = new int[maxRows];
+    readonly SequenceSpan[] _sequences = new SequenceSpan[maxSequences];
+    readonly int[] _logitRows = new int[maxSequences];
+    int _sequenceCount;
+    int _logitCount;
+
+    public int Rows { get; private set; }
+
+    public int FreeRows => _tokens.Length - Rows;
+
+    public bool HasRoom => FreeRows > 0 && _sequenceCount < _sequences.Length;
+
+    /// <summary>Token of each row.</summary>
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Rows);
+
+    public ReadOnlySpan<SequenceSpan> Sequences => _sequences.AsSpan(0, _sequenceCount);
+
+    /// <summary>Rows whose logits are wanted.</summary>
+    public ReadOnlySpan<int> LogitRows => _logitRows.AsSpan(0, _logitCount);
+
+    public void Clear() => Rows = _sequenceCount = _logitCount = 0;
+
+    /// <summary>Adds consecutive tokens of a sequence; returns the index of its logits, or -1 where none are wanted.</summary>
+    /// <param name="kvStart">The sequence's first cell in the KV pool.</param>
+    /// <param name="firstPosition">Position of the first token in its sequence.</param>
+    /// <param name="wantsLogits">Whether the next token is to be chosen after the last of these.</param>
+    public int Add(ReadOnlySpan<int> tokens, int kvStart, int firstPosition, bool wantsLogits)
+    {
+        tokens.CopyTo(_tokens.AsSpan(Rows));
+        _sequences[_sequenceCount++] = new(Rows, tokens.Length, kvStart, firstPosition);
+        Rows += tokens.Length;
+        if (!wantsLogits)
+        {
+            return -1;
+        }
+
+        _logitRows[_logitCount] = Rows - 1;
+        return _logitCount++;
+    }
+}

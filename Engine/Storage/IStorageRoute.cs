@@ -1,0 +1,19 @@
+namespace NvStream.Storage;
+
+/// <summary>A way from a model's files to memory. Disposal drains what is in flight and closes the files.</summary>
+public interface IStorageRoute : IDisposable
+{
+    RouteKind Kind { get; }
+
+    /// <summary>Why this route and no other, in words for the user.</summary>
+    string Reason { get; }
+
+    /// <summary>Bytes of one read.</summary>
+    int BlockSize { get; }
+
+    /// <summary>Time in which at least one read was in flight, since the route was opened.</summary>
+    TimeSpan BusyTime { get; }
+
+    /// <summary>Queues a prepared transfer and returns; transfers are served in the order they were begun.</summary>
+    void Begin(Transfer transfer);
+}

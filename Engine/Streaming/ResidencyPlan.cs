@@ -1,0 +1,61 @@
+namespace NvStream.Streaming;
+
+/// <summary>Where a layer's weights live between passes.</summary>
+public enum Tier
+{
+    /// <summary>In the device's memory for good.</summary>
+    Device,
+
+    /// <summary>In pinned host memory, copied to a slot every pass.</summary>
+    Host,
+
+    /// <summary>In the file, read into a slot every pass.</summary>
+    Storage,
+}
+
+/// <summary>One layer's place. The output head is the last layer.</summary>
+/// <param name="Layer">"blk.0" to "blk.N-1", then "output".</param>
+/// <param name="Bytes">Bytes of its extents, widened to 4 KiB.</param>
+public sealed record LayerPlacement(int Index, string Layer, Tier Tier, long Bytes);
+
+/// <summary>What a model will take of the device and what must move every pass; made before anything is allocated.</summary>
+public sealed record ResidencyPlan
+{
+    public required IReadOnlyList<LayerPlacement> Layers { get; init; }
+
+    /// <summary>Bytes the device may use in all.</summary>
+    public required long DeviceBudget { get; init; }
+
+    /// <summary>Bytes of resident layers.</summary>
+    public required long ResidentBytes { get; init; }
+
+    public required int SlotCount { get; init; }
+
+    /// <summary>Bytes of one slot: the largest streamed layer.</summary>
+    public required long SlotBytes { get; init; }
+
+    /// <summary>Cells of the KV pool, shared by all sequences; at least ContextLength.</summary>
+    public required int KvTokens { get; init; }
+
+    public required long KvBytes { get; init; }
+
+    /// <summary>Bytes of activations, logits and the kernels' scratch.</summary>
+    public required long WorkspaceBytes { get; init; }
+
+    /// <summary>Tokens one pass carries at most (prefill chunk).</summary>
+    public required int PassRows { get; init; }
+
+    /// <summary>Sequences one pass carries at most.</summary>
+    public required int PassSequences { get; init; }
+
+    /// <summary>Tokens a sequence may have.</summary>
+    public required int ContextLength { get; init; }
+
+    public long SlotsBytes => SlotCount * SlotBytes;
+
+    /// <summary>Device memory that will be allocated: never above <see cref="DeviceBudget"/>.</summary>
+    public long TotalBytes => ResidentBytes + SlotsBytes + KvBytes + WorkspaceBytes;
+
+    /// <summary>Bytes read from storage for one pass.</summary>
+    public long BytesPerPass => Layers.Where(l => l.Tier == Tier.Storage).Sum(l => l.Bytes);
+}

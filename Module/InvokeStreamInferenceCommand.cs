@@ -1,0 +1,178 @@
+using System.Management.Automation;
+using NvStream.Configuration;
+using NvStream.Gguf;
+using NvStream.Inference;
+
+namespace NvStream.Commands;
+
+/// <summary>Invoke-StreamInference: answers prompts, many of them in one pass over the weights, in input order.</summary>
+[Cmdlet(VerbsLifecycle.Invoke, "StreamInference")]
+[OutputType(typeof(InferenceResult))]
+public sealed class InvokeStreamInferenceCommand : StreamCmdlet
+{
+    /// <summary>Requests in flight when memory is to decide: the scheduler takes as many into a pass as there is room for.</summary>
+    const int AutoBatchSize = 64;
+
+    GenerationRequest _request = new() { Prompt = "" };
+    StreamModel? _ownModel;
+    PromptWindow? _window;
+
+    [Parameter(Position = 0, HelpMessage = "A model, a loaded model's name, or a GGUF file to import, use and release. May be left out when exactly one model is loaded.")]
+    [ArgumentCompleter(typeof(ModelNameCompleter))]
+    [ValidateNotNullOrEmpty]
+    public object? Model { get; set; }
+
+    [Parameter(Position = 1, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "The user's message, or a script block that takes it from the piped object.")]
+    [PromptTransformation]
+    public string? Prompt { get; set; }
+
+    /// <summary>The piped object, whatever it is: the result carries it.</summary>
+    [Parameter(ValueFromPipeline = true, DontShow = true)]
+    [AllowNull]
+    public PSObject? InputObject { get; set; }
+
+    [Parameter(HelpMessage = "System message of the chat template.")]
+    public string? System
+    {
+        get => _request.System;
+        set => _request = _request with { System = value };
+    }
+
+    [Parameter(HelpMessage = "No chat template: the prompt as it is, special tokens in it parsed.")]
+    public SwitchParameter Raw
+    {
+        get => _request.Raw;
+        set => _request = _request with { Raw = value };
+    }
+
+    [Parameter(HelpMessage = "Tokens to make at most.")]
+    [ValidateRange(1, int.MaxValue)]
+    public int MaxTokens
+    {
+        get => _request.MaxTokens;
+        set => _request = _request with { MaxTokens = value };
+    }
+
+    [Parameter(HelpMessage = "0 is greedy and deterministic; higher is more varied.")]
+    [ValidateRange(0.0, 100.0)]
+    public float Temperature
+    {
+        get => _request.Sampling.Temperature;
+        set => Sample(_request.Sampling with { Temperature = value });
+    }
+
+    [Parameter(HelpMessage = "Keep the k most likely tokens; 0 keeps all.")]
+    [ValidateRange(0, int.MaxValue)]
+    public int TopK
+    {
+        get => _request.Sampling.TopK;
+        set => Sample(_request.Sampling with { TopK = value });
+    }
+
+    [Parameter(HelpMessage = "Keep the most likely tokens whose probabilities reach p together; 1 keeps all.")]
+    [ValidateRange(0.0, 1.0)]
+    public float TopP
+    {
+        get => _request.Sampling.TopP;
+        set => Sample(_request.Sampling with { TopP = value });
+    }
+
+    [Parameter(HelpMessage = "Keep tokens at least this share as likely as the most likely one; 0 keeps all.")]
+    [ValidateRange(0.0, 1.0)]
+    public float MinP
+    {
+        get => _request.Sampling.MinP;
+        set => Sample(_request.Sampling with { MinP = value });
+    }
+
+    [Parameter(HelpMessage = "Above 1: tokens that came lately become less likely.")]
+    [ValidateRange(0.01, 100.0)]
+    public float RepeatPenalty
+    {
+        get => _request.Sampling.RepeatPenalty;
+        set => Sample(_request.Sampling with { RepeatPenalty = value });
+    }
+
+    [Parameter(HelpMessage = "The same seed gives the same text on the same device; left out, one is drawn and the result names it.")]
+    public ulong? Seed
+    {
+        get => _request.Sampling.Seed;
+        set => Sample(_request.Sampling with { Seed = value });
+    }
+
+    [Parameter(HelpMessage = "Texts that end the answer; they are not part of it.")]
+    [ValidateNotNullOrEmpty]
+    public string[] Stop
+    {
+        get => [.. _request.Stop];
+        set => _request = _request with { Stop = value };
+    }
+
+    [Parameter(HelpMessage = "How many piped prompts share one pass over the weights; Auto lets memory decide.")]
+    [AutoTransformation]
+    [ValidateRange(0, 4096)]
+    public int BatchSize { get; set; }
+
+    [Parameter(HelpMessage = "Show the text as it is made, on the information stream; the result still follows.")]
+    public SwitchParameter Stream { get; set; }
+
+    private protected override void Begin()
+    {
+        var defaults = LoadDefaults();
+        var batchSize = BatchSize;
+        _request = defaults.Apply(_request, ref batchSize, IsGiven, WriteVerbose);
+        _window = new(this, Pump, FindModel(defaults), batchSize == 0 ? AutoBatchSize : batchSize, Stream, StopToken);
+    }
+
+    private protected override void Process()
+    {
+        if (Prompt is null)
+        {
+            WriteError(MyInvocation.ExpectingInput ? ModuleException.PromptInvalid(InputObject?.BaseObject) : ModuleException.PromptMissing(), InputObject);
+            return;
+        }
+
+        _window!.Submit(_request with { Prompt = Prompt, InputObject = InputObject });
+    }
+
+    private protected override void End() => _window!.Finish();
+
+    private protected override void Release()
+    {
+        _window?.Settle();
+        _ownModel?.Dispose();
+    }
+
+    StreamModel FindModel(StreamDefaults defaults)
+    {
+        switch (Model is PSObject wrapped ? wrapped.BaseObject : Model)
+        {
+            case null:
+                var loaded = LoadedModels.All;
+                return loaded.Count == 1 ? loaded[0] : throw ModuleException.ModelAmbiguous(loaded);
+            case StreamModel { IsDisposed: true } model:
+                throw InferenceException.ModelDisposed(model.Name);
+            case StreamModel model:
+                return model;
+            case string name:
+                return LoadedModels.Find(name) ?? ImportOwn(name, defaults);
+            case FileInfo file:
+                return ImportOwn(file.FullName, defaults);
+            case var other:
+                throw ModuleException.NotAModel(other);
+        }
+    }
+
+    StreamModel ImportOwn(string path, StreamDefaults defaults)
+    {
+        if (!TryResolveFile(path, out var file))
+        {
+            throw path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? GgufException.NotFound(path) : ModuleException.ModelNotFound(path, LoadedModels.All);
+        }
+
+        var options = defaults.Apply(new ModelOptions { Name = Path.GetFileNameWithoutExtension(file) }, _ => false, WriteVerbose);
+        return _ownModel = new ModelLoader(this, Pump, StopToken).Load(file, options);
+    }
+
+    void Sample(SamplingOptions sampling) => _request = _request with { Sampling = sampling };
+}

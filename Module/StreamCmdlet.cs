@@ -1,0 +1,116 @@
+using System.Management.Automation;
+using NvStream.Configuration;
+using NvStream.Inference;
+
+namespace NvStream.Commands;
+
+/// <summary>
+/// What the cmdlets share: one cancellation token an invocation, the pump between workers and the pipeline thread,
+/// error records, and users' defaults.
+/// </summary>
+/// <remarks>
+/// PowerShell looks through the exported types before it calls <see cref="ModuleLifetime.OnImport"/>, and the runtime
+/// needs the types of value fields for that: so exported types have no field of one of the engine's structs or enums.
+/// </remarks>
+public abstract class StreamCmdlet : PSCmdlet, IDisposable
+{
+    // Never disposed: it holds no handle, and StopProcessing may come at any time.
+    readonly CancellationTokenSource _stop = new();
+    WorkerPump? _pump;
+
+    private protected CancellationToken StopToken => _stop.Token;
+
+    private protected WorkerPump Pump => _pump ??= new(StopToken);
+
+    protected sealed override void BeginProcessing() => Guard(Begin);
+
+    protected sealed override void ProcessRecord() => Guard(Process);
+
+    protected sealed override void EndProcessing() => Guard(End);
+
+    /// <summary>Only signals: the pipeline thread and the workers see it and leave.</summary>
+    protected sealed override void StopProcessing() => _ = _stop.CancelAsync();
+
+    private protected virtual void Begin()
+    {
+    }
+
+    private protected virtual void Process()
+    {
+    }
+
+    private protected virtual void End()
+    {
+    }
+
+    /// <summary>Frees what the invocation holds; called once, whichever way it ended, with <see cref="StopToken"/> cancelled.</summary>
+    private protected virtual void Release()
+    {
+    }
+
+    /// <summary>PowerShell calls this when the pipeline is done, also after a stop or an error downstream.</summary>
+    public void Dispose()
+    {
+        _ = _stop.CancelAsync();
+        Release();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>The users' defaults as they are now; a mistake in them ends the invocation.</summary>
+    private protected static StreamDefaults LoadDefaults() => StreamDefaults.Load(
+        StreamDefaults.FileIn(ModuleFolder),
+        StreamDefaults.FileIn(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ApplicationData), "NvStream")));
+
+    /// <summary>Loaded models by name or pattern; a name that is no pattern and matches none is a non-terminating error.</summary>
+    private protected IReadOnlyList<StreamModel> FindModels(string name)
+    {
+        var found = LoadedModels.Match(name);
+        if (found.Count == 0 && !WildcardPattern.ContainsWildcardCharacters(name))
+        {
+            WriteError(ModuleException.ModelNotFound(name, LoadedModels.All), name);
+        }
+
+        return found;
+    }
+
+    /// <summary>The full path of an existing file; false where there is none.</summary>
+    private protected bool TryResolveFile(string path, out string file)
+    {
+        try
+        {
+            file = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
+            return provider.Name == "FileSystem" && File.Exists(file);
+        }
+        catch (Exception e) when (e is ProviderNotFoundException or System.Management.Automation.DriveNotFoundException)
+        {
+            file = "";
+            return false;
+        }
+    }
+
+    private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
+
+    private protected void WriteError(Exception exception, object? target) => WriteError(ErrorRecords.From(exception, target));
+
+    private protected void ThrowTerminatingError(Exception exception, object? target) =>
+        ThrowTerminatingError(ErrorRecords.From(exception, target));
+
+    // The manifest's folder: the assembly lies in Module/lib below it.
+    static string ModuleFolder => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(typeof(StreamCmdlet).Assembly.Location)!, "..", ".."));
+
+    void Guard(Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (OperationCanceledException) when (StopToken.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
+        catch (NvStreamException e)
+        {
+            ThrowTerminatingError(e, null);
+        }
+    }
+}

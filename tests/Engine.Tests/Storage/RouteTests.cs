@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+using NvStream.Compute;
+using NvStream.Gguf;
+using NvStream.Storage;
+
+namespace NvStream.Tests.Storage;
+
+[Collection(SerialCollection.Name)]
+public sealed unsafe class RouteTests
+{
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(RouteKind.HostDirect, 1 << 20, 8)]
+    [InlineData(RouteKind.HostDirect, 4096, 1)]
+    [InlineData(RouteKind.HostDirect, 65536, 3)]
+    [InlineData(RouteKind.Mapped, 1 << 20, 8)]
+    public void Bytes_arrive_as_they_are_in_the_file(RouteKind kind, int blockSize, int depth)
+    {
+        using var file = GgufFile.Open(Fixtures.DemoModel);
+        using var route = OpenOrSkip(kind, file, new(blockSize, depth));
+        Assert.Equal(kind, route.Kind);
+        Assert.NotEmpty(route.Reason);
+
+        var expected = File.ReadAllBytes(Fixtures.DemoModel);
+        var random = new Random(depth);
+        using var transfer = new Transfer();
+        for (var round = 0; round < 20; round++)
+        {
+            // The last extent reaches beyond the end, as a widened last layer does.
+            FileExtent[] extents =
+            [
+                .. Enumerable.Range(0, 3).Select(_ => FileExtent.Around(0, random.Next(expected.Length / 2), random.Next(1, 300_000))),
+                FileExtent.Around(0, expected.Length - 5000, 5000),
+            ];
+            var bytes = extents.Sum(e => e.Length);
+            var memory = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 4096);
+            transfer.Prepare(extents, (nint)memory, blockSize);
+            Assert.Equal(bytes, transfer.Bytes);
+            route.Begin(transfer);
+            transfer.Wait(Token);
+            var at = memory;
+            foreach (var extent in extents)
+            {
+                var length = (int)Math.Min(extent.Length, expected.Length - extent.Offset);
+                Assert.True(new ReadOnlySpan<byte>(at, length).SequenceEqual(expected.AsSpan((int)extent.Offset, length)));
+                at += extent.Length;
+            }
+
+            NativeMemory.AlignedFree(memory);
+        }
+
+        Assert.True(route.BusyTime > TimeSpan.Zero);
+    }
+
+    [Fact]
+    public void A_memory_file_system_refuses_direct_reads_with_the_reason_and_auto_goes_through_the_cache()
+    {
+        Assert.SkipUnless(Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").DriveFormat == "tmpfs", "there is no tmpfs at /dev/shm");
+        var path = Path.Combine("/dev/shm", $"nvstream-{Guid.NewGuid():N}.gguf");
+        File.Copy(Fixtures.DemoModel, path);
+        try
+        {
+            using var file = GgufFile.Open(path);
+            var error = Assert.Throws<StorageException>(() => StorageRoutes.Open(RouteKind.HostDirect, file, ComputeDevices.List()[^1], new(1 << 20, 2)));
+            Assert.Equal("RouteUnavailable", error.ErrorId);
+            Assert.Contains("tmpfs", error.Message, StringComparison.Ordinal);
+            using var route = StorageRoutes.Open(RouteKind.Auto, file, ComputeDevices.List()[^1], new(1 << 20, 2));
+            Assert.Equal(RouteKind.Mapped, route.Kind);
+            Assert.Contains("tmpfs", route.Reason, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void Dropping_a_transfer_ends_soon_and_nothing_is_left_in_flight()
+    {
+        using var file = GgufFile.Open(Fixtures.DemoModel);
+        var threads = System.Diagnostics.Process.GetCurrentProcess().Threads.Count;
+        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)file.Size + 8192, 4096);
+        for (var round = 0; round < 50; round++)
+        {
+            using var route = StorageRoutes.Open(RouteKind.Mapped, file, ComputeDevices.List()[^1], new(4096, 2));
+            var transfer = new Transfer();
+            transfer.Prepare([FileExtent.Around(0, 0, file.Size)], (nint)memory, 4096);
+            route.Begin(transfer);
+            if (round % 2 == 0)
+            {
+                transfer.Dispose();
+            }
+            else
+            {
+                // The route first: it drops what is queued, or the transfer would never end.
+                route.Dispose();
+                transfer.Drain();
+            }
+
+            Assert.True(round % 2 == 0 || transfer.IsComplete);
+        }
+
+        NativeMemory.AlignedFree(memory);
+        Assert.InRange(System.Diagnostics.Process.GetCurrentProcess().Threads.Count, 1, threads + 4);
+    }
+
+    static IStorageRoute OpenOrSkip(RouteKind kind, GgufFile file, RouteOptions options)
+    {
+        try
+        {
+            return StorageRoutes.Open(kind, file, ComputeDevices.List()[^1], options);
+        }
+        catch (StorageException e) when (e.ErrorId == "RouteUnavailable")
+        {
+            Assert.Skip(e.Message);
+            throw;
+        }
+    }
+}
