@@ -36,7 +36,9 @@ sealed class Sequence
         _tokens = new int[capacity];
         prompt.CopyTo(_tokens);
         _promptCount = _count = prompt.Length;
-        _decoder = tokenizer.CreateDecoder();
+
+        // A raw prompt is continued: there a first space is text, and not the vocabulary's mark of a beginning.
+        _decoder = tokenizer.CreateDecoder(atStart: !request.Raw);
         _text = new(request.Stop, Math.Min(4 * (capacity - prompt.Length), 1 << 14), request.OnText);
         _seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64(1, long.MaxValue);
         _state = new(_seed);

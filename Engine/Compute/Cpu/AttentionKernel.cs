@@ -18,6 +18,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     const int Sums = AttentionLayout.StateHeader;
 
     /// <summary>All chunks of a tile, merged and written to the output.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Attend(in AttentionShape shape, in AttentionTile tile, int worker)
     {
         var workspace = new AttentionLayout(shape.Workspaces + (worker * shape.WorkspaceFloats), shape.Stride);
@@ -48,6 +49,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     }
 
     /// <summary>One chunk of a tile; query t's partial state goes to <paramref name="states"/> + t * <paramref name="pitch"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AttendChunk(in AttentionShape shape, in AttentionTile tile, int chunk, int worker, float* states, long pitch)
     {
         var workspace = new AttentionLayout(shape.Workspaces + (worker * shape.WorkspaceFloats), shape.Stride);
@@ -63,6 +65,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     }
 
     /// <summary>total = total + partial, both brought to the greater maximum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Merge(float* total, float* partial, int stride)
     {
         var maximum = MathF.Max(total[0], partial[0]);
@@ -81,6 +84,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     }
 
     /// <summary>y = values' sum / weights' sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Finish(in AttentionShape shape, int row, int head, float* total)
     {
         var y = shape.Output + (((long)row * shape.QueryHeads + head) * shape.HeadDim);
@@ -92,6 +96,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     }
 
     /// <summary>Copies the tile's queries, times the scale, padded with zeros.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void LoadQueries(in AttentionShape shape, in AttentionTile tile, in AttentionLayout workspace)
     {
         for (var t = 0; t < tile.Queries; t++)
@@ -113,6 +118,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AccumulateChunk(
         in AttentionShape shape, in AttentionTile tile, int chunk, in AttentionLayout workspace, float* states, long pitch)
     {
@@ -127,13 +133,8 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         {
             var cells = Math.Min(Block, end - start);
             var firstCell = (tile.FirstCell + start) * shape.HeadDim;
-            ConvertKeys(shape.Keys + firstCell, cells, shape.HeadDim, workspace.Keys, stride);
-            for (var j = 0; j < cells; j++)
-            {
-                RowKernels<TWidth, TVector>.FromHalf(
-                    shape.Values + firstCell + ((long)j * shape.HeadDim), workspace.Values + (j * stride), shape.HeadDim);
-            }
-
+            KvConversion<TWidth, TVector>.Keys(shape.Keys + firstCell, cells, shape.HeadDim, workspace.Keys, stride);
+            KvConversion<TWidth, TVector>.Values(shape.Values + firstCell, cells, shape.HeadDim, workspace.Values, stride);
             for (var t = 0; t < tile.Queries; t++)
             {
                 var visible = Math.Min(cells, tile.FirstPosition + (t / tile.Heads) + 1 - start);
@@ -148,36 +149,8 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         }
     }
 
-    /// <summary>
-    /// Converts a block of keys, interleaved so that the dot products of eight keys with a query read straight through:
-    /// [key / 8][dim / lanes][key % 8][lane].
-    /// </summary>
-    static void ConvertKeys(ushort* source, int cells, int headDim, float* destination, int stride)
-    {
-        var lanes = TWidth.Count;
-        var row = stackalloc float[headDim == stride ? 0 : stride];
-        for (var j = 0; j < cells; j++, source += headDim)
-        {
-            var key = destination + (j / Keys * Keys * stride) + (j % Keys * lanes);
-            if (headDim == stride)
-            {
-                for (var d = 0; d < stride; d += lanes)
-                {
-                    TWidth.Store(TWidth.LoadHalf(source + d), key + (d * Keys));
-                }
-            }
-            else
-            {
-                RowKernels<TWidth, TVector>.FromHalf(source, row, headDim);
-                for (var d = 0; d < stride; d += lanes)
-                {
-                    TWidth.Store(TWidth.Load(row + d), key + (d * Keys));
-                }
-            }
-        }
-    }
-
     /// <summary>scores[j] = query . key j for the visible keys, eight at a time; what lies behind them is left undefined.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Scores(float* query, float* keys, int stride, int visible, float* scores)
     {
         var lanes = TWidth.Count;
@@ -204,6 +177,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     }
 
     /// <summary>Turns scores into weights e^(s - m) under the new maximum m, updates m and l, and returns e^(old m - m).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static TVector Softmax(float* scores, int visible, float* state)
     {
         var lanes = TWidth.Count;
@@ -236,6 +210,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     }
 
     /// <summary>sums = sums * fade + weights . values, as many elements at a time as registers hold sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AccumulateValues(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
     {
         var lanes = TWidth.Count;
@@ -261,6 +236,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Accumulate8(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
     {
         var lanes = TWidth.Count;
@@ -295,6 +271,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         TWidth.Store(a7, sums + (7 * lanes));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Accumulate4(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
     {
         var lanes = TWidth.Count;
@@ -317,6 +294,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         TWidth.Store(a3, sums + (3 * lanes));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Accumulate2(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
     {
         var lanes = TWidth.Count;
@@ -333,6 +311,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         TWidth.Store(a1, sums + lanes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Accumulate1(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
     {
         var a0 = TWidth.Multiply(TWidth.Load(sums), fade);

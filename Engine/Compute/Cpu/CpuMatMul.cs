@@ -14,8 +14,8 @@ internal static unsafe class CpuMatMul
     /// <summary>Items a thread gets at least, when rows are few.</summary>
     const int ItemsPerThread = 4;
 
-    /// <summary>Weight elements a nanosecond on one thread with one activation row, about memory speed.</summary>
-    const double Rate = 16;
+    /// <summary>Weight elements a nanosecond on one thread with one activation row.</summary>
+    const double Rate = 12;
 
     const double EncodeTime = 0.3;
 
@@ -127,7 +127,7 @@ internal static unsafe class CpuMatMul
         for (var i = 0; i < count; i++)
         {
             ref var plan = ref plans[i];
-            var rows = (itemBytes / Math.Max(1, plan.WeightRowBytes) / unit * unit);
+            var rows = itemBytes / Math.Max(1, plan.WeightRowBytes) / unit * unit;
             plan.RowsPerItem = (int)Math.Clamp(rows, unit, Math.Max(unit, plan.WeightRows));
             plan.FirstItem = items;
             items = checked(items + ((plan.WeightRows + plan.RowsPerItem - 1) / plan.RowsPerItem));

@@ -77,16 +77,22 @@ internal sealed unsafe class CpuOps<TWidth, TVector> : CpuOps
 
     public override void StoreKv(CpuWorkers workers, Matrix k, Matrix v, KvLayer cache, ReadOnlySpan<SequenceSpan> sequences)
     {
+        var rows = 0;
         foreach (var sequence in sequences)
+        {
+            rows += sequence.RowCount;
+        }
+
+        fixed (SequenceSpan* spans = sequences)
         {
             var job = new StoreKvJob<TWidth, TVector>
             {
                 K = (float*)k.Address,
                 V = (float*)v.Address,
                 Cache = cache,
-                Sequence = sequence,
+                Sequences = spans,
             };
-            workers.RunTimed(sequence.RowCount, 2 * k.Columns * StoreTime, ref job);
+            workers.RunTimed(rows, 2 * k.Columns * StoreTime, ref job);
         }
     }
 

@@ -79,7 +79,7 @@ internal sealed unsafe class CpuReference : IComputeDevice
             using var encoded = Allocate(x.Rows * stride, "encoded activations");
             for (var r = 0; r < x.Rows; r++)
             {
-                Activations.Encode(
+                Activations.EncodeReference(
                     format.Encoding, (float*)x.Address + ((long)r * x.Columns), x.Columns, (byte*)encoded.Address + (r * stride));
             }
 

@@ -29,6 +29,9 @@ internal sealed unsafe class CpuWorkers : IDisposable
     static readonly long IdleTicks = Stopwatch.Frequency * 60 / 1_000_000;
     static readonly long JoinTicks = Stopwatch.Frequency * 400 / 1_000_000;
 
+    // A worker that was kept off its core finds its time spent without having looked; sleeping then would cost more.
+    const int MinimumYields = 16;
+
     static int liveThreads;
 
     readonly Thread[] threads;
@@ -244,7 +247,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
     /// <summary>Waits for a job that this worker has not seen and joins it; false when the workers stop.</summary>
     bool AwaitJob(Parker bed, ref long seen)
     {
-        var start = Stopwatch.GetTimestamp();
+        var (start, yields) = (Stopwatch.GetTimestamp(), 0);
         while (!stopping)
         {
             if (TryJoin(ref seen))
@@ -253,13 +256,13 @@ internal sealed unsafe class CpuWorkers : IDisposable
             }
 
             var waited = Stopwatch.GetTimestamp() - start;
-            if (oversubscribed || waited > IdleTicks)
+            if (oversubscribed || (waited > IdleTicks && yields >= MinimumYields))
             {
                 bed.Prepare();
                 if (!stopping && !IsOpen(Volatile.Read(ref shared.State), seen))
                 {
                     bed.Sleep();
-                    start = Stopwatch.GetTimestamp();
+                    (start, yields) = (Stopwatch.GetTimestamp(), 0);
                 }
                 else
                 {
@@ -273,6 +276,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
             else
             {
                 Thread.Yield();
+                yields++;
             }
         }
 

@@ -15,6 +15,12 @@ internal static class HalfBits
     /// <summary>What the exponents' biases differ by, in place.</summary>
     public const int Rebias = (127 - 15) << 23;
 
+    /// <summary>Sign and magnitude of a sign-extended half, shifted: the extension's other copies of the sign masked off.</summary>
+    public const int ShiftedMask = unchecked((int)0x8fffe000);
+
+    /// <summary>What the exponents' biases differ by, as a factor: subnormals come out right, infinity and NaN do not.</summary>
+    public const float RebiasFactor = 5.192296858534828e33f; // 2^112
+
     /// <summary>A shifted magnitude from here on is infinity or NaN.</summary>
     public const int ShiftedInfinity = 0x7c00 << Shift;
 

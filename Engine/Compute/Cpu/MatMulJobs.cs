@@ -42,9 +42,6 @@ internal unsafe struct ProjectionPlan
 /// <summary>All projections of one product: items are runs of weight rows.</summary>
 internal unsafe struct MatMulJob : IParallelJob
 {
-    /// <summary>Activation rows that go over a run of weight rows together: both fit the second cache level.</summary>
-    public const int ActivationTile = 64;
-
     public ProjectionPlan* Plans;
     public int PlanCount;
     public int Columns;
@@ -74,19 +71,16 @@ internal unsafe struct MatMulJob : IParallelJob
         var format = WeightFormat.For(plan.Type)!;
         var firstRow = item * plan.RowsPerItem;
         var rows = Math.Min(plan.RowsPerItem, plan.WeightRows - firstRow);
-        for (var a = 0; a < ActivationRows; a += ActivationTile)
-        {
-            format.Multiply(
-                plan.Weights + (firstRow * plan.WeightRowBytes),
-                plan.WeightRowBytes,
-                rows,
-                Columns,
-                plan.Activations + (a * plan.ActivationStride),
-                plan.ActivationStride,
-                Math.Min(ActivationTile, ActivationRows - a),
-                plan.Y + ((long)a * plan.WeightRows) + firstRow,
-                plan.WeightRows);
-        }
+        format.Multiply(
+            plan.Weights + (firstRow * plan.WeightRowBytes),
+            plan.WeightRowBytes,
+            rows,
+            Columns,
+            plan.Activations,
+            plan.ActivationStride,
+            ActivationRows,
+            plan.Y + firstRow,
+            plan.WeightRows);
     }
 }
 

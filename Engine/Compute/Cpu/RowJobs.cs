@@ -59,6 +59,7 @@ internal unsafe struct RopeJob<TWidth, TVector> : IParallelJob
     }
 }
 
+/// <summary>Items are the sequences' rows, counted through.</summary>
 internal unsafe struct StoreKvJob<TWidth, TVector> : IParallelJob
     where TWidth : IWidth<TVector>
     where TVector : struct
@@ -66,22 +67,33 @@ internal unsafe struct StoreKvJob<TWidth, TVector> : IParallelJob
     public float* K;
     public float* V;
     public KvLayer Cache;
-    public SequenceSpan Sequence;
+    public SequenceSpan* Sequences;
 
     public readonly void Execute(int begin, int end, int worker)
     {
+        var (s, firstItem) = (0, 0);
+        for (var item = begin; item < end; item++)
+        {
+            while (item - firstItem >= Sequences[s].RowCount)
+            {
+                firstItem += Sequences[s++].RowCount;
+            }
+
+            StoreRow(Sequences[s], item - firstItem);
+        }
+    }
+
+    readonly void StoreRow(SequenceSpan sequence, int i)
+    {
         var keys = (ushort*)Cache.Keys;
         var values = (ushort*)Cache.Values;
-        for (var i = begin; i < end; i++)
+        var source = (long)(sequence.FirstRow + i) * Cache.Heads * Cache.HeadDim;
+        var cell = sequence.KvStart + sequence.FirstPosition + i;
+        for (var head = 0; head < Cache.Heads; head++, source += Cache.HeadDim)
         {
-            var source = (long)(Sequence.FirstRow + i) * Cache.Heads * Cache.HeadDim;
-            var cell = Sequence.KvStart + Sequence.FirstPosition + i;
-            for (var head = 0; head < Cache.Heads; head++, source += Cache.HeadDim)
-            {
-                var destination = (((long)head * Cache.Tokens) + cell) * Cache.HeadDim;
-                RowKernels<TWidth, TVector>.ToHalf(K + source, keys + destination, Cache.HeadDim);
-                RowKernels<TWidth, TVector>.ToHalf(V + source, values + destination, Cache.HeadDim);
-            }
+            var destination = (((long)head * Cache.Tokens) + cell) * Cache.HeadDim;
+            RowKernels<TWidth, TVector>.ToHalf(K + source, keys + destination, Cache.HeadDim);
+            RowKernels<TWidth, TVector>.ToHalf(V + source, values + destination, Cache.HeadDim);
         }
     }
 }

@@ -8,6 +8,7 @@ internal static unsafe class RowKernels<TWidth, TVector>
     where TVector : struct
 {
     /// <summary>y = x / sqrt(mean(x^2) + epsilon) * gain; four running sums in a fixed order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* gain, float epsilon, float* y, int columns)
     {
         var step = TWidth.Count;
@@ -50,6 +51,7 @@ internal static unsafe class RowKernels<TWidth, TVector>
     }
 
     /// <summary>y = silu(gate) * up over any number of elements.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SwiGlu(float* gate, float* up, float* y, long count)
     {
         var step = TWidth.Count;
@@ -71,6 +73,7 @@ internal static unsafe class RowKernels<TWidth, TVector>
     }
 
     /// <summary>x += delta over any number of elements.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* x, float* delta, long count)
     {
         var step = TWidth.Count;
@@ -102,6 +105,7 @@ internal static unsafe class RowKernels<TWidth, TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void RotateNeighbours(float* x, float* cosine, float* sine, int dimensions)
     {
         var i = 0;
@@ -120,6 +124,7 @@ internal static unsafe class RowKernels<TWidth, TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void RotateHalves(float* x, float* cosine, float* sine, int half)
     {
         var i = 0;
@@ -144,6 +149,7 @@ internal static unsafe class RowKernels<TWidth, TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ToHalf(float* source, ushort* destination, int count)
     {
         var i = 0;
@@ -159,26 +165,6 @@ internal static unsafe class RowKernels<TWidth, TVector>
             Unsafe.CopyBlockUnaligned(lanes, source + i, (uint)(count - i) * sizeof(float));
             TWidth.StoreHalf(TWidth.Load(lanes), halves);
             Unsafe.CopyBlockUnaligned(destination + i, halves, (uint)(count - i) * sizeof(ushort));
-        }
-    }
-
-    /// <summary>Converts and pads with zeros up to a multiple of 16 elements, which the destination has room for.</summary>
-    public static void FromHalf(ushort* source, float* destination, int count)
-    {
-        var whole = count & -16;
-        for (var i = 0; i < whole; i += TWidth.Count)
-        {
-            TWidth.Store(TWidth.LoadHalf(source + i), destination + i);
-        }
-
-        if (whole < count)
-        {
-            var halves = stackalloc ushort[16];
-            Unsafe.CopyBlockUnaligned(halves, source + whole, (uint)(count - whole) * sizeof(ushort));
-            for (var i = 0; i < 16; i += TWidth.Count)
-            {
-                TWidth.Store(TWidth.LoadHalf(halves + i), destination + whole + i);
-            }
         }
     }
 }

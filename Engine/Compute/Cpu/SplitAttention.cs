@@ -18,17 +18,19 @@ internal unsafe struct SplitAttention<TWidth, TVector>
     {
         shape = original;
         shape.RowsPerTile = 1;
-        shape.NumberItems();
         states = scratch.Partials;
         stateFloats = AttentionLayout.StateHeader + shape.Stride;
         queries = rows * shape.QueryHeads;
         ChunksPerWave = (int)Math.Min(int.MaxValue, (scratch.PartialFloats / ((long)queries * stateFloats)) - 1);
     }
 
+    /// <summary>Chunks that the scratch has room for at once; splitting needs at least two.</summary>
     public int ChunksPerWave { get; private set; }
 
     public void Run(CpuWorkers workers, int chunks)
     {
+        // Only now: the numbers lie in scratch that the unsplit plan uses too.
+        shape.NumberItems();
         ChunksPerWave = Math.Min(ChunksPerWave, chunks);
         for (var first = 0; first < chunks; first += ChunksPerWave)
         {

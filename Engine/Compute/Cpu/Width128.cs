@@ -50,9 +50,11 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
 
     public static float Sum(Vector128<float> value) => Vector128.Sum(value);
 
-    public static float MaxLane(Vector128<float> value) => MathF.Max(
-        MathF.Max(value[0], value[1]),
-        MathF.Max(value[2], value[3]));
+    public static float MaxLane(Vector128<float> value)
+    {
+        value = Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(value, Vector128.Shuffle(value, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSums(
@@ -83,6 +85,31 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         var subnormal = ((shifted + small).AsSingle() - small.AsSingle()).AsInt32();
         var isSubnormal = Vector128.LessThan(shifted, Vector128.Create(HalfBits.ShiftedNormal));
         return (Vector128.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadFiniteHalf(ushort* source)
+    {
+        var bits = Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << HalfBits.Shift;
+        return (bits & Vector128.Create(HalfBits.ShiftedMask)).AsSingle() * Vector128.Create(HalfBits.RebiasFactor);
+    }
+
+    public static bool AreFiniteHalves(ushort* source, int count)
+    {
+        var greatest = Vector128<ushort>.Zero;
+        var i = 0;
+        for (; i <= count - Vector128<ushort>.Count; i += Vector128<ushort>.Count)
+        {
+            greatest = Vector128.Max(greatest, Vector128.Load(source + i) & Vector128.Create((ushort)HalfBits.MagnitudeMask));
+        }
+
+        var finite = Vector128.LessThanAll(greatest, Vector128.Create((ushort)HalfBits.HalfInfinity));
+        for (; i < count; i++)
+        {
+            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
+        }
+
+        return finite;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -100,6 +100,31 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadFiniteHalf(ushort* source)
+    {
+        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe()) << HalfBits.Shift;
+        return (bits & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
+    }
+
+    public static bool AreFiniteHalves(ushort* source, int count)
+    {
+        var greatest = Vector256<ushort>.Zero;
+        var i = 0;
+        for (; i <= count - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
+        {
+            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & Vector256.Create((ushort)HalfBits.MagnitudeMask));
+        }
+
+        var finite = Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
+        for (; i < count; i++)
+        {
+            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
+        }
+
+        return finite;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreHalf(Vector256<float> value, ushort* destination)
     {
         var bits = value.AsInt32();

@@ -96,6 +96,31 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadFiniteHalf(ushort* source)
+    {
+        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe()) << HalfBits.Shift;
+        return (bits & Vector512.Create(HalfBits.ShiftedMask)).AsSingle() * Vector512.Create(HalfBits.RebiasFactor);
+    }
+
+    public static bool AreFiniteHalves(ushort* source, int count)
+    {
+        var greatest = Vector512<ushort>.Zero;
+        var i = 0;
+        for (; i <= count - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
+        {
+            greatest = Vector512.Max(greatest, Vector512.Load(source + i) & Vector512.Create((ushort)HalfBits.MagnitudeMask));
+        }
+
+        var finite = Vector512.LessThanAll(greatest, Vector512.Create((ushort)HalfBits.HalfInfinity));
+        for (; i < count; i++)
+        {
+            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
+        }
+
+        return finite;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreHalf(Vector512<float> value, ushort* destination)
     {
         var bits = value.AsInt32();

@@ -96,6 +96,35 @@ public sealed class CpuAttentionTests
         }
     }
 
+    [Fact]
+    public void AnInfiniteOrNaNCellSpoilsTheRowsThatSeeItAndNoOthers()
+    {
+        const int rows = 80, headDim = 32;
+        foreach (var poison in new[] { float.NaN, 1e30f })
+        {
+            using var rig = new Rig(new CpuDevice(1));
+            rig.Device.ReserveScratch(rows, headDim, AttentionLayout.MaxHeadDim);
+            var values = Rig.Random(1, rows * headDim);
+            var q = rig.Matrix(values, rows);
+            var cache = rig.Cache(rows, 1, headDim);
+            SequenceSpan[] span = [new(0, rows, 0, 0)];
+            var clean = rig.Empty(rows, headDim);
+            rig.Device.StoreKv(q, q, cache, span);
+            rig.Device.Attention(q, cache, 0.2f, span, clean);
+
+            values[(40 * headDim) + 5] = poison;
+            var y = rig.Empty(rows, headDim);
+            rig.Device.StoreKv(q, rig.Matrix(values, rows), cache, span);
+            rig.Device.Attention(q, cache, 0.2f, span, y);
+            for (var row = 0; row < rows; row++)
+            {
+                Assert.Equal(row < 40, float.IsFinite(rig.Values(y)[(row * headDim) + 5]));
+            }
+
+            AssertSameBits(rig.Values(clean.Top(40)), rig.Values(y.Top(40)));
+        }
+    }
+
     internal static void AssertSameBits(ReadOnlySpan<float> expected, ReadOnlySpan<float> seen) =>
         Assert.True(MemoryMarshal.AsBytes(expected).SequenceEqual(MemoryMarshal.AsBytes(seen)), "the bits differ");
 

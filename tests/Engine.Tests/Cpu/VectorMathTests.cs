@@ -84,6 +84,7 @@ public sealed class VectorMathTests
     {
         var halves = stackalloc ushort[16];
         var floats = stackalloc float[16];
+        var finite = stackalloc float[16];
         for (var first = 0; first < 65536; first += TWidth.Count)
         {
             for (var i = 0; i < TWidth.Count; i++)
@@ -99,7 +100,37 @@ public sealed class VectorMathTests
                     ? float.IsNaN(floats[i])
                     : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(floats[i]);
                 Assert.True(same, $"half {halves[i]:x4}: {floats[i]:R}, expected {expected:R}");
+                Assert.Equal(float.IsFinite(expected), TWidth.AreFiniteHalves(halves + i, 1));
             }
+
+            if (TWidth.AreFiniteHalves(halves, TWidth.Count))
+            {
+                TWidth.Store(TWidth.LoadFiniteHalf(halves), finite);
+                Assert.True(new Span<uint>(floats, TWidth.Count).SequenceEqual(new Span<uint>(finite, TWidth.Count)));
+            }
+        }
+    }
+
+    [Fact]
+    public void OneInfiniteHalfAmongManyIsFound()
+    {
+        FindsInfinity<Width128, Vector128<float>>();
+        FindsInfinity<Width256, Vector256<float>>();
+        FindsInfinity<Width512, Vector512<float>>();
+    }
+
+    static unsafe void FindsInfinity<TWidth, TVector>()
+        where TWidth : IWidth<TVector>
+        where TVector : struct
+    {
+        var halves = stackalloc ushort[100];
+        new Span<ushort>(halves, 100).Fill(0xfbff);
+        Assert.True(TWidth.AreFiniteHalves(halves, 100));
+        for (var i = 0; i < 100; i++)
+        {
+            halves[i] = (ushort)(i % 2 == 0 ? 0x7c00 : 0xfe00);
+            Assert.False(TWidth.AreFiniteHalves(halves, 100));
+            halves[i] = 0x7bff;
         }
     }
 

@@ -12,7 +12,7 @@ namespace NvStream.Compute.Cpu.Formats;
 /// both     0  int8  quants[256]
 /// Q8_32  256  float scales[8]      of each 32
 ///        288  float sums[8]        scale * (sum of the 32 quants): what a block's minimum is multiplied by
-/// Q8_256 256  float scale
+/// Q8_256 256  float scale, then zeros
 ///        288  short sums[16]       of each 16 quants: those of groups 0, 2, .. 14, then those of 1, 3, .. 15
 /// </code>
 /// An infinity or a NaN makes its group's scale not finite, and so every product with it.
@@ -170,7 +170,7 @@ internal static unsafe class Activations
 
         var (scale, inverse) = SuperBlockScale(Largest(largest), -Largest(-smallest));
         var factor = Vector256.Create(inverse);
-        *(float*)(group + ScalesOffset) = scale;
+        StoreScale(group, scale);
         for (var i = 0; i < 16; i++)
         {
             var low = Quantize(Vector256.Load(x + i * 16), factor);
@@ -192,7 +192,7 @@ internal static unsafe class Activations
         }
 
         var (scale, inverse) = SuperBlockScale(largest, smallest);
-        *(float*)(group + ScalesOffset) = scale;
+        StoreScale(group, scale);
         for (var i = 0; i < 16; i++)
         {
             var sum = 0;
@@ -207,13 +207,18 @@ internal static unsafe class Activations
         }
     }
 
+    static void StoreScale(byte* group, float scale) =>
+        Vector256.CreateScalar(scale).Store((float*)(group + ScalesOffset));
+
     static ref short SumOf16(byte* group, int index) => ref ((short*)(group + SumsOffset))[index / 2 + index % 2 * 8];
 
     /// <summary>Scale and reciprocal of a block: its largest magnitude becomes 127 (ggml, quantize_row_q8_0).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (float Scale, float Inverse) BlockScale(float largest) =>
         largest < SmallestMaximum ? (0, 0) : (largest / 127f, 127f / largest);
 
     /// <summary>Of a super-block: the element of the largest magnitude becomes -127 (ggml, quantize_row_q8_K).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static (float Scale, float Inverse) SuperBlockScale(float largest, float smallest)
     {
         var extreme = largest >= -smallest ? largest : smallest;

@@ -41,5 +41,14 @@ internal readonly struct Avx2Dot : IDotInstructions
     public static Vector256<int> DotPairs(Vector256<short> x, Vector256<short> y) => Avx2.MultiplyAddAdjacent(x, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SumEach(Vector256<int> x0, Vector256<int> x1, Vector256<int> x2, Vector256<int> x3)
+    {
+        // Half the lanes of two vectors beside each other, then of four: faster than vphaddd.
+        var x01 = (Avx2.UnpackLow(x0, x1) + Avx2.UnpackHigh(x0, x1)).AsInt64();
+        var x23 = (Avx2.UnpackLow(x2, x3) + Avx2.UnpackHigh(x2, x3)).AsInt64();
+        return Avx2.UnpackLow(x01, x23).AsInt32() + Avx2.UnpackHigh(x01, x23).AsInt32();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Shuffle(Vector256<byte> table, Vector256<byte> indices) => Avx2.Shuffle(table, indices);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NvStream.Compute.Cpu.Formats;
 
@@ -10,6 +11,13 @@ internal static unsafe class Bits
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Nibbles(byte* packed)
     {
+        if (Avx2.IsSupported)
+        {
+            var twice = Avx2.BroadcastVector128ToVector256(packed).AsUInt64();
+            var shifted = Avx2.ShiftRightLogicalVariable(twice, Vector256.Create(0UL, 0, 4, 4));
+            return shifted.AsByte() & Vector256.Create((byte)15);
+        }
+
         var bytes = Vector128.Load(packed);
         return Vector256.Create(bytes, ShiftRight(bytes, 4)) & Vector256.Create((byte)15);
     }
@@ -48,13 +56,15 @@ internal static unsafe class Bits
 
     /// <summary>Shifts across the bytes of each pair: callers mask what comes from the neighbour.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> ShiftRight(Vector256<byte> bytes, int count) => (bytes.AsUInt16() >> count).AsByte();
+    public static Vector256<byte> ShiftRight(Vector256<byte> bytes, int count) =>
+        count == 0 ? bytes : (bytes.AsUInt16() >> count).AsByte();
 
     /// <summary>As <see cref="ShiftRight(Vector256{byte}, int)"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<byte> ShiftRight(Vector128<byte> bytes, int count) => (bytes.AsUInt16() >> count).AsByte();
 
-    /// <summary>As <see cref="ShiftRight(Vector256{byte}, int)"/>, to the left.</summary>
+    /// <summary>As <see cref="ShiftRight(Vector256{byte}, int)"/>, to the left, or to the right where negative.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> ShiftLeft(Vector256<byte> bytes, int count) => (bytes.AsUInt16() << count).AsByte();
+    public static Vector256<byte> Shift(Vector256<byte> bytes, int left) =>
+        left > 0 ? (bytes.AsUInt16() << left).AsByte() : ShiftRight(bytes, -left);
 }

@@ -4,39 +4,35 @@ using System.Runtime.Intrinsics;
 namespace NvStream.Compute.Cpu.Formats;
 
 /// <summary>
-/// Products of groups of 256 quantized weights with groups of 256 encoded activations. A group is decoded once into
-/// scratch that stays in the first-level cache, then multiplied with each activation row of the tile.
+/// The loops of a product of quantized weights: a row's groups in order, each with every activation row of the tile.
 /// </summary>
-internal unsafe interface IGroupProduct
-{
-    static abstract ActivationEncoding Encoding { get; }
-
-    /// <summary>Bytes of a decoded group.</summary>
-    static abstract int ScratchBytes { get; }
-
-    /// <summary>Unpacks 256 weights into the 32-byte aligned <paramref name="scratch"/>.</summary>
-    static abstract void Decode(byte* blocks, byte* scratch);
-
-    /// <summary>Returns <paramref name="sum"/> with the group's products added; all eight lanes add up to the result.</summary>
-    static abstract Vector256<float> Add(Vector256<float> sum, byte* scratch, byte* activations);
-
-    /// <summary>The same for four activation rows.</summary>
-    static abstract void Add4(Vector256<float>* sums, byte* scratch, byte* activations, long activationStride);
-}
-
-/// <summary>The loops of a product of quantized weights.</summary>
 internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlock.Type, TProduct.Encoding)
     where TBlock : struct, IWeightBlock
     where TProduct : struct, IGroupProduct
 {
+    const int Alignment = 32;
+    const int SumsBytes = TileRows * 32;
+
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(
         byte* rows, long rowBytes, int rowCount, int columns,
         byte* activations, long activationStride, int activationRows, float* y, int yStride)
     {
-        var memory = stackalloc byte[TProduct.ScratchBytes + 31];
-        var scratch = (byte*)(((nint)memory + 31) & ~31);
+        var groupBytes = Activations.GroupElements / BlockElements * BlockBytes;
+        var memory = stackalloc byte[Alignment + SumsBytes + TProduct.UnpackedBytes + groupBytes];
+        var sums = (byte*)(((nint)memory + Alignment - 1) & -Alignment);
+        var unpacked = sums + SumsBytes;
+        var shape = new RowShape
+        {
+            WholeGroups = columns / Activations.GroupElements,
+            GroupBytes = groupBytes,
+            TailBytes = columns % Activations.GroupElements / BlockElements * BlockBytes,
+            Tail = unpacked + TProduct.UnpackedBytes,
+            Unpacked = unpacked,
+            Sums = (Vector256<float>*)sums,
+        };
+
         for (var first = 0; first < activationRows; first += TileRows)
         {
             var count = Math.Min(activationRows - first, TileRows);
@@ -44,13 +40,19 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlo
             var results = y + (long)first * yStride;
             for (var r = 0; r < rowCount; r++)
             {
+                var row = rows + r * rowBytes;
+                if (shape.TailBytes > 0)
+                {
+                    PadTail(row, in shape);
+                }
+
                 if (count == 1)
                 {
-                    results[r] = MultiplyRow(rows + r * rowBytes, columns, tile, scratch);
+                    results[r] = MultiplyRow(row, in shape, tile);
                 }
                 else
                 {
-                    MultiplyRow(rows + r * rowBytes, columns, tile, activationStride, count, results + r, yStride, scratch);
+                    MultiplyRow(row, in shape, tile, activationStride, count, results + r, yStride);
                 }
             }
         }
@@ -64,79 +66,77 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlo
         }
     }
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    float MultiplyRow(byte* row, int columns, byte* activations, byte* scratch)
+    static float MultiplyRow(byte* row, in RowShape shape, byte* activations)
     {
-        var groupBytes = Activations.GroupElements / BlockElements * BlockBytes;
         var sum = Vector256<float>.Zero;
-        for (; columns >= Activations.GroupElements; columns -= Activations.GroupElements)
+        var groups = shape.Groups;
+        for (var g = 0; g < groups; g++)
         {
-            TProduct.Decode(row, scratch);
-            sum = TProduct.Add(sum, scratch, activations);
-            row += groupBytes;
+            sum = TProduct.Add(sum, shape.Group(row, g), activations);
             activations += Activations.GroupBytes;
-        }
-
-        if (columns > 0)
-        {
-            var padded = stackalloc byte[groupBytes];
-            PadGroup(row, columns, padded, groupBytes);
-            TProduct.Decode(padded, scratch);
-            sum = TProduct.Add(sum, scratch, activations);
         }
 
         return Vector256.Sum(sum);
     }
 
-    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void MultiplyRow(
-        byte* row, int columns, byte* activations, long activationStride, int count, float* y, int yStride, byte* scratch)
+    static void MultiplyRow(
+        byte* row, in RowShape shape, byte* activations, long activationStride, int count, float* y, int yStride)
     {
-        var groupBytes = Activations.GroupElements / BlockElements * BlockBytes;
-        var sums = stackalloc Vector256<float>[TileRows];
+        var sums = shape.Sums;
+        Clear(sums, count);
+        var unpacked = shape.Unpacked;
+        var groups = shape.Groups;
+        for (var g = 0; g < groups; g++)
+        {
+            TProduct.AddTile(sums, count, shape.Group(row, g), activations, activationStride, unpacked);
+            activations += Activations.GroupBytes;
+        }
+
+        Store(sums, count, y, yStride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Clear(Vector256<float>* sums, int count)
+    {
         for (var i = 0; i < count; i++)
         {
             sums[i] = Vector256<float>.Zero;
         }
+    }
 
-        var padded = stackalloc byte[groupBytes];
-        for (; columns > 0; columns -= Activations.GroupElements)
-        {
-            if (columns < Activations.GroupElements)
-            {
-                PadGroup(row, columns, padded, groupBytes);
-                row = padded;
-            }
-
-            TProduct.Decode(row, scratch);
-            var i = 0;
-            for (; i + 4 <= count; i += 4)
-            {
-                TProduct.Add4(sums + i, scratch, activations + i * activationStride, activationStride);
-            }
-
-            for (; i < count; i++)
-            {
-                sums[i] = TProduct.Add(sums[i], scratch, activations + i * activationStride);
-            }
-
-            row += groupBytes;
-            activations += Activations.GroupBytes;
-        }
-
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Store(Vector256<float>* sums, int count, float* y, int yStride)
+    {
         for (var i = 0; i < count; i++)
         {
             y[(long)i * yStride] = Vector256.Sum(sums[i]);
         }
     }
 
-    // A row's last blocks, fewer than a group, with blocks of zeros after them: decoding never reads past a row.
-    void PadGroup(byte* row, int columns, byte* padded, int groupBytes)
+    // A row's last blocks, fewer than a group, with blocks of zeros after them: nothing is read past the row.
+    static void PadTail(byte* row, in RowShape shape)
     {
-        var bytes = columns / BlockElements * BlockBytes;
-        new ReadOnlySpan<byte>(row, bytes).CopyTo(new Span<byte>(padded, bytes));
-        new Span<byte>(padded + bytes, groupBytes - bytes).Clear();
+        var blocks = new ReadOnlySpan<byte>(row + (long)shape.WholeGroups * shape.GroupBytes, shape.TailBytes);
+        blocks.CopyTo(new Span<byte>(shape.Tail, shape.TailBytes));
+        new Span<byte>(shape.Tail + shape.TailBytes, shape.GroupBytes - shape.TailBytes).Clear();
+    }
+
+    /// <summary>A row as groups, the last of which may be a padded copy, and the call's scratch.</summary>
+    struct RowShape
+    {
+        public int WholeGroups;
+        public int GroupBytes;
+        public int TailBytes;
+        public byte* Tail;
+        public byte* Unpacked;
+        public Vector256<float>* Sums;
+
+        public readonly int Groups => WholeGroups + (TailBytes > 0 ? 1 : 0);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly byte* Group(byte* row, int index) =>
+            index < WholeGroups ? row + (long)index * GroupBytes : Tail;
     }
 }

@@ -8,9 +8,11 @@ internal readonly unsafe struct F16 : IFloatElement
 {
     public static TensorType Type => TensorType.F16;
 
+    public static int Bytes => 2;
+
     public static float ToSingle(byte* element) => Float16.ToSingle(element);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TLanes Load<TLanes>(byte* elements)
-        where TLanes : struct, IFloatLanes<TLanes> => TLanes.LoadFloat16((ushort*)elements);
+        where TLanes : struct, IFloatLanes<TLanes> => TLanes.LoadFloat16((short*)elements);
 }

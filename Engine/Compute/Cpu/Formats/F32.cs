@@ -8,6 +8,8 @@ internal readonly unsafe struct F32 : IFloatElement
 {
     public static TensorType Type => TensorType.F32;
 
+    public static int Bytes => 4;
+
     public static float ToSingle(byte* element) => *(float*)element;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

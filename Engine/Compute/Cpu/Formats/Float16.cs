@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace NvStream.Compute.Cpu.Formats;
 
@@ -12,58 +13,70 @@ namespace NvStream.Compute.Cpu.Formats;
 /// </remarks>
 internal static unsafe class Float16
 {
-    const uint Magnitude = 0x7FFF;
-    const uint SmallestNormal = 0x0400;
-    const uint ExponentRaise = 224u << 23;
-    const uint Half = 126u << 23;
+    const int Magnitude = 0x7FFF;
+    const int SmallestNormal = 0x0400;
+    const int ExponentRaise = 224 << 23;
+    const int Half = 126 << 23;
     const float ExponentFall = 1.92592994438723585305597794258492732e-34f;
 
     /// <summary>Scalar, for the references.</summary>
     public static float ToSingle(byte* bits) => (float)BitConverter.UInt16BitsToHalf(*(ushort*)bits);
 
-    /// <summary>Lane i is bits[i].</summary>
+    /// <summary>One value, with no branch on it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ToSingle(Vector128<ushort> bits)
-    {
-        var wide = Vector256.WidenLower(bits.ToVector256Unsafe());
-        var magnitude = wide & Vector256.Create(Magnitude);
-        var normal = ((magnitude << 13) + Vector256.Create(ExponentRaise)).AsSingle() * Vector256.Create(ExponentFall);
-        var subnormal = (magnitude | Vector256.Create(Half)).AsSingle() - Vector256.Create(0.5f);
-        var isSubnormal = Vector256.LessThan(magnitude.AsInt32(), Vector256.Create((int)SmallestNormal)).AsSingle();
-        var sign = (wide ^ magnitude) << 16;
-        return Vector256.ConditionalSelect(isSubnormal, subnormal, normal) | sign.AsSingle();
-    }
-
-    /// <summary>The same, sixteen.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> ToSingle(Vector256<ushort> bits)
-    {
-        var wide = Vector512.WidenLower(bits.ToVector512Unsafe());
-        var magnitude = wide & Vector512.Create(Magnitude);
-        var normal = ((magnitude << 13) + Vector512.Create(ExponentRaise)).AsSingle() * Vector512.Create(ExponentFall);
-        var subnormal = (magnitude | Vector512.Create(Half)).AsSingle() - Vector512.Create(0.5f);
-        var isSubnormal = Vector512.LessThan(magnitude.AsInt32(), Vector512.Create((int)SmallestNormal)).AsSingle();
-        var sign = (wide ^ magnitude) << 16;
-        return Vector512.ConditionalSelect(isSubnormal, subnormal, normal) | sign.AsSingle();
-    }
+    public static float OneToSingle(byte* bits) => ToSingle(Vector128.CreateScalar((int)*(short*)bits)).ToScalar();
 
     /// <summary>Two neighbouring values, in lanes 0 and 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> PairToSingle(byte* bits) =>
-        ToSingle(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)bits).AsUInt16()));
+        ToSingle(Vector128.WidenLower(Vector128.CreateScalar(*(int*)bits).AsInt16()));
 
-    /// <summary>One value, with no branch on it.</summary>
+    /// <summary>Eight values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float OneToSingle(byte* bits) => ToSingle(Vector128.CreateScalar((uint)*(ushort*)bits)).ToScalar();
+    public static Vector256<float> ToSingle(Vector128<short> bits) =>
+        ToSingle(Vector256.WidenLower(bits.ToVector256Unsafe()));
+
+    /// <summary>Eight values in memory.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(short* bits) => Avx2.IsSupported
+        ? ToSingle(Avx2.ConvertToVector256Int32(bits))
+        : ToSingle(Vector128.Load(bits));
+
+    /// <summary>Sixteen values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ToSingle(Vector256<short> bits) =>
+        ToSingle(Vector512.WidenLower(bits.ToVector512Unsafe()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<float> ToSingle(Vector128<uint> wide)
+    static Vector128<float> ToSingle(Vector128<int> bits)
     {
-        var magnitude = wide & Vector128.Create(Magnitude);
+        var magnitude = bits & Vector128.Create(Magnitude);
         var normal = ((magnitude << 13) + Vector128.Create(ExponentRaise)).AsSingle() * Vector128.Create(ExponentFall);
         var subnormal = (magnitude | Vector128.Create(Half)).AsSingle() - Vector128.Create(0.5f);
-        var isSubnormal = Vector128.LessThan(magnitude.AsInt32(), Vector128.Create((int)SmallestNormal)).AsSingle();
-        var sign = (wide ^ magnitude) << 16;
+        var isSubnormal = Vector128.LessThan(magnitude, Vector128.Create(SmallestNormal)).AsSingle();
+        var sign = bits & Vector128.Create(int.MinValue);
         return Vector128.ConditionalSelect(isSubnormal, subnormal, normal) | sign.AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> ToSingle(Vector256<int> bits)
+    {
+        var magnitude = bits & Vector256.Create(Magnitude);
+        var normal = ((magnitude << 13) + Vector256.Create(ExponentRaise)).AsSingle() * Vector256.Create(ExponentFall);
+        var subnormal = (magnitude | Vector256.Create(Half)).AsSingle() - Vector256.Create(0.5f);
+        var isSubnormal = Vector256.LessThan(magnitude, Vector256.Create(SmallestNormal)).AsSingle();
+        var sign = bits & Vector256.Create(int.MinValue);
+        return Vector256.ConditionalSelect(isSubnormal, subnormal, normal) | sign.AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<float> ToSingle(Vector512<int> bits)
+    {
+        var magnitude = bits & Vector512.Create(Magnitude);
+        var normal = ((magnitude << 13) + Vector512.Create(ExponentRaise)).AsSingle() * Vector512.Create(ExponentFall);
+        var subnormal = (magnitude | Vector512.Create(Half)).AsSingle() - Vector512.Create(0.5f);
+        var isSubnormal = Vector512.LessThan(magnitude, Vector512.Create(SmallestNormal)).AsSingle();
+        var sign = bits & Vector512.Create(int.MinValue);
+        return Vector512.ConditionalSelect(isSubnormal, subnormal, normal) | sign.AsSingle();
     }
 }

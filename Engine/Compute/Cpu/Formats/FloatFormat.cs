@@ -8,6 +8,8 @@ internal unsafe interface IFloatElement
 {
     static abstract TensorType Type { get; }
 
+    static abstract int Bytes { get; }
+
     static abstract float ToSingle(byte* element);
 
     /// <summary>Sixteen elements.</summary>
@@ -30,24 +32,34 @@ internal sealed unsafe class FloatFormat<TElement, TLanes>() : WeightFormat(TEle
         byte* rows, long rowBytes, int rowCount, int columns,
         byte* activations, long activationStride, int activationRows, float* y, int yStride)
     {
-        var a = 0;
-        for (; a + 4 <= activationRows; a += 4)
+        var tailElements = columns % Step;
+        var tail = stackalloc byte[Step * sizeof(float)];
+        for (var a = 0; a < activationRows;)
         {
+            var count = activationRows - a >= 4 ? 4 : 1;
             for (var r = 0; r < rowCount; r++)
             {
-                MultiplyRow4(
-                    rows + r * rowBytes, columns, activations + a * activationStride, activationStride,
-                    y + (long)a * yStride + r, yStride);
-            }
-        }
+                var row = rows + r * rowBytes;
+                if (tailElements > 0)
+                {
+                    // The row's last elements with zeros after them, like the activations'.
+                    new ReadOnlySpan<byte>(row + (long)(columns - tailElements) * TElement.Bytes, tailElements * TElement.Bytes)
+                        .CopyTo(new Span<byte>(tail, Step * sizeof(float)));
+                }
 
-        for (; a < activationRows; a++)
-        {
-            for (var r = 0; r < rowCount; r++)
-            {
-                y[(long)a * yStride + r] = MultiplyRow(
-                    rows + r * rowBytes, columns, (float*)(activations + a * activationStride));
+                var x = activations + a * activationStride;
+                var result = y + (long)a * yStride + r;
+                if (count == 4)
+                {
+                    MultiplyRow4(row, columns, tail, x, activationStride, result, yStride);
+                }
+                else
+                {
+                    *result = MultiplyRow(row, columns, tail, (float*)x);
+                }
             }
+
+            a += count;
         }
     }
 
@@ -55,65 +67,65 @@ internal sealed unsafe class FloatFormat<TElement, TLanes>() : WeightFormat(TEle
     {
         for (var i = 0; i < count; i++)
         {
-            values[i] = TElement.ToSingle(blocks + (long)i * BlockBytes);
+            values[i] = TElement.ToSingle(blocks + (long)i * TElement.Bytes);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    float MultiplyRow(byte* row, int columns, float* x)
+    static float MultiplyRow(byte* row, int columns, byte* tail, float* x)
     {
-        var padded = stackalloc byte[Step * sizeof(float)];
+        var step = Step * TElement.Bytes;
         var sum = TLanes.Zero;
-        for (; columns > 0; columns -= Step, row += Step * BlockBytes, x += Step)
-        {
-            if (columns < Step)
-            {
-                row = Pad(row, columns, padded);
-            }
 
+        // Two steps a turn, since a format's constants are loaded in every turn.
+        for (; columns >= 2 * Step; columns -= 2 * Step)
+        {
             sum = TLanes.MultiplyAdd(TElement.Load<TLanes>(row), TLanes.Load(x), sum);
+            sum = TLanes.MultiplyAdd(TElement.Load<TLanes>(row + step), TLanes.Load(x + Step), sum);
+            row += 2 * step;
+            x += 2 * Step;
+        }
+
+        if (columns >= Step)
+        {
+            sum = TLanes.MultiplyAdd(TElement.Load<TLanes>(row), TLanes.Load(x), sum);
+            columns -= Step;
+            x += Step;
+        }
+
+        if (columns > 0)
+        {
+            sum = TLanes.MultiplyAdd(TElement.Load<TLanes>(tail), TLanes.Load(x), sum);
         }
 
         return TLanes.Sum(sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    void MultiplyRow4(byte* row, int columns, byte* activations, long activationStride, float* y, int yStride)
+    static void MultiplyRow4(
+        byte* row, int columns, byte* tail, byte* activations, long activationStride, float* y, int yStride)
     {
         var x0 = (float*)activations;
         var x1 = (float*)(activations + activationStride);
         var x2 = (float*)(activations + activationStride * 2);
         var x3 = (float*)(activations + activationStride * 3);
-        var padded = stackalloc byte[Step * sizeof(float)];
         var sum0 = TLanes.Zero;
         var sum1 = TLanes.Zero;
         var sum2 = TLanes.Zero;
         var sum3 = TLanes.Zero;
-        for (var i = 0; i < columns; i += Step, row += Step * BlockBytes)
+        for (nint i = 0; i < columns; i += Step)
         {
-            if (columns - i < Step)
-            {
-                row = Pad(row, columns - i, padded);
-            }
-
-            var weights = TElement.Load<TLanes>(row);
+            var weights = TElement.Load<TLanes>(columns - i >= Step ? row : tail);
             sum0 = TLanes.MultiplyAdd(weights, TLanes.Load(x0 + i), sum0);
             sum1 = TLanes.MultiplyAdd(weights, TLanes.Load(x1 + i), sum1);
             sum2 = TLanes.MultiplyAdd(weights, TLanes.Load(x2 + i), sum2);
             sum3 = TLanes.MultiplyAdd(weights, TLanes.Load(x3 + i), sum3);
+            row += Step * TElement.Bytes;
         }
 
         y[0] = TLanes.Sum(sum0);
         y[yStride] = TLanes.Sum(sum1);
         y[2L * yStride] = TLanes.Sum(sum2);
         y[3L * yStride] = TLanes.Sum(sum3);
-    }
-
-    // A row's last elements, fewer than a step, with zeros after them, like the activations'.
-    byte* Pad(byte* row, int columns, byte* padded)
-    {
-        new Span<byte>(padded, Step * sizeof(float)).Clear();
-        new ReadOnlySpan<byte>(row, columns * BlockBytes).CopyTo(new Span<byte>(padded, Step * sizeof(float)));
-        return padded;
     }
 }

@@ -12,10 +12,10 @@ internal unsafe interface IFloatLanes<TSelf>
     static abstract TSelf Load(float* values);
 
     /// <summary>From sixteen float16.</summary>
-    static abstract TSelf LoadFloat16(ushort* values);
+    static abstract TSelf LoadFloat16(short* values);
 
     /// <summary>From sixteen bfloat16: the upper halves of float32.</summary>
-    static abstract TSelf LoadBFloat16(ushort* values);
+    static abstract TSelf LoadBFloat16(short* values);
 
     /// <summary>x * y + z.</summary>
     static abstract TSelf MultiplyAdd(TSelf x, TSelf y, TSelf z);
@@ -40,11 +40,11 @@ internal readonly unsafe struct FloatLanes256(Vector256<float> lower, Vector256<
     public static FloatLanes256 Load(float* values) => new(Vector256.Load(values), Vector256.Load(values + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FloatLanes256 LoadFloat16(ushort* values) =>
-        new(Float16.ToSingle(Vector128.Load(values)), Float16.ToSingle(Vector128.Load(values + 8)));
+    public static FloatLanes256 LoadFloat16(short* values) =>
+        new(Float16.Load(values), Float16.Load(values + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FloatLanes256 LoadBFloat16(ushort* values) => new(
+    public static FloatLanes256 LoadBFloat16(short* values) => new(
         (Vector256.WidenLower(Vector128.Load(values).ToVector256Unsafe()) << 16).AsSingle(),
         (Vector256.WidenLower(Vector128.Load(values + 8).ToVector256Unsafe()) << 16).AsSingle());
 
@@ -72,10 +72,10 @@ internal readonly unsafe struct FloatLanes512(Vector512<float> lanes) : IFloatLa
     public static FloatLanes512 Load(float* values) => new(Vector512.Load(values));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FloatLanes512 LoadFloat16(ushort* values) => new(Float16.ToSingle(Vector256.Load(values)));
+    public static FloatLanes512 LoadFloat16(short* values) => new(Float16.ToSingle(Vector256.Load(values)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static FloatLanes512 LoadBFloat16(ushort* values) =>
+    public static FloatLanes512 LoadBFloat16(short* values) =>
         new((Vector512.WidenLower(Vector256.Load(values).ToVector512Unsafe()) << 16).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -31,6 +31,9 @@ internal interface IDotInstructions
     /// <summary>Products of 16-bit integers, two added in each lane.</summary>
     static abstract Vector256<int> DotPairs(Vector256<short> x, Vector256<short> y);
 
+    /// <summary>In each half, lane 0 is the sum of the four lanes of <paramref name="x0"/>, lane 1 of x1, and so on.</summary>
+    static abstract Vector256<int> SumEach(Vector256<int> x0, Vector256<int> x1, Vector256<int> x2, Vector256<int> x3);
+
     /// <summary>Element i of each half is the half's own table[indices[i]]; indices 0..15.</summary>
     static abstract Vector256<byte> Shuffle(Vector256<byte> table, Vector256<byte> indices);
 }

@@ -38,25 +38,24 @@ internal readonly unsafe struct IQ3_S : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
         where TDot : struct, IDotInstructions
     {
+        var indices = block + 2 + part * 8;
+        var high = (uint)block[66 + part] << 8;
         ref var grid = ref MemoryMarshal.GetReference(Iq3Grids.S);
-        for (var i = 0; i < 8; i++)
-        {
-            var indices = block + 2 + i * 8;
-            var high = (uint)block[66 + i] << 8;
-            var magnitudes = Vector256.Create(
-                Unsafe.Add(ref grid, indices[0] | high & 256), Unsafe.Add(ref grid, indices[1] | high >> 1 & 256),
-                Unsafe.Add(ref grid, indices[2] | high >> 2 & 256), Unsafe.Add(ref grid, indices[3] | high >> 3 & 256),
-                Unsafe.Add(ref grid, indices[4] | high >> 4 & 256), Unsafe.Add(ref grid, indices[5] | high >> 5 & 256),
-                Unsafe.Add(ref grid, indices[6] | high >> 6 & 256), Unsafe.Add(ref grid, indices[7] | high >> 7 & 256)).AsByte();
-            var signs = Bits.Spread<TDot>(*(uint*)(block + 74 + i * 4));
-            Bits.Negate(magnitudes, signs).Store((byte*)decoded->Quants + i * 32);
-        }
+        var magnitudes = Vector256.Create(
+            Unsafe.Add(ref grid, indices[0] | high & 256), Unsafe.Add(ref grid, indices[1] | high >> 1 & 256),
+            Unsafe.Add(ref grid, indices[2] | high >> 2 & 256), Unsafe.Add(ref grid, indices[3] | high >> 3 & 256),
+            Unsafe.Add(ref grid, indices[4] | high >> 4 & 256), Unsafe.Add(ref grid, indices[5] | high >> 5 & 256),
+            Unsafe.Add(ref grid, indices[6] | high >> 6 & 256), Unsafe.Add(ref grid, indices[7] | high >> 7 & 256)).AsByte();
+        return Bits.Negate(magnitudes, Bits.Spread<TDot>(*(uint*)(block + 74 + part * 4)));
+    }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block)
+    {
         var scales = (Bits.NibblesInOrder(*(uint*)(block + 106)) << 1 | Vector128<ushort>.One).AsInt16();
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, Vector256.Create(scales, scales));
-        decoded->Scale = Float16.OneToSingle(block);
+        return new() { Scales = Vector256.Create(scales, scales), Scale = Float16.OneToSingle(block) };
     }
 }

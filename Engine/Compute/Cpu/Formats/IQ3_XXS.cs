@@ -39,42 +39,36 @@ internal readonly unsafe struct IQ3_XXS : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
         where TDot : struct, IDotInstructions
     {
-        var signsAndScales = Vector256.Load((uint*)(block + 66));
-        var signs = stackalloc uint[8];
-        EvenSigns(signsAndScales).Store(signs);
+        var indices = block + 2 + part * 8;
         ref var grid = ref MemoryMarshal.GetReference(Iq3Grids.Xxs);
-        for (var i = 0; i < 8; i++)
-        {
-            var indices = block + 2 + i * 8;
-            var magnitudes = Vector256.Create(
-                Unsafe.Add(ref grid, indices[0]), Unsafe.Add(ref grid, indices[1]),
-                Unsafe.Add(ref grid, indices[2]), Unsafe.Add(ref grid, indices[3]),
-                Unsafe.Add(ref grid, indices[4]), Unsafe.Add(ref grid, indices[5]),
-                Unsafe.Add(ref grid, indices[6]), Unsafe.Add(ref grid, indices[7])).AsByte();
-            Bits.Negate(magnitudes, Bits.Spread<TDot>(signs[i])).Store((byte*)decoded->Quants + i * 32);
-        }
+        var magnitudes = Vector256.Create(
+            Unsafe.Add(ref grid, indices[0]), Unsafe.Add(ref grid, indices[1]),
+            Unsafe.Add(ref grid, indices[2]), Unsafe.Add(ref grid, indices[3]),
+            Unsafe.Add(ref grid, indices[4]), Unsafe.Add(ref grid, indices[5]),
+            Unsafe.Add(ref grid, indices[6]), Unsafe.Add(ref grid, indices[7])).AsByte();
+        return Bits.Negate(magnitudes, Bits.Spread<TDot>(EvenSigns(*(uint*)(block + 66 + part * 4))));
+    }
 
-        var nibbles = signsAndScales >> 28;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block)
+    {
+        var nibbles = Vector256.Load((uint*)(block + 66)) >> 28;
         var scales = (Vector128.Narrow(nibbles.GetLower(), nibbles.GetUpper()) << 1 | Vector128<ushort>.One).AsInt16();
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, Vector256.Create(scales, scales));
-        decoded->Scale = Float16.OneToSingle(block) * 0.25f;
+        return new() { Scales = Vector256.Create(scales, scales), Scale = Float16.OneToSingle(block) * 0.25f };
     }
 
     // Spreads the four sevens of bits over four bytes, and adds the parity of each as its eighth bit: after the three
     // foldings bit 0 of a byte is the parity of the byte; what shifts in from the next byte stays above bit 3.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<uint> EvenSigns(Vector256<uint> sevens)
+    static uint EvenSigns(uint sevens)
     {
-        var signs = sevens & Vector256.Create(0x7Fu)
-            | sevens << 1 & Vector256.Create(0x7F00u)
-            | sevens << 2 & Vector256.Create(0x7F0000u)
-            | sevens << 3 & Vector256.Create(0x7F000000u);
+        var signs = sevens & 0x7F | sevens << 1 & 0x7F00 | sevens << 2 & 0x7F0000 | sevens << 3 & 0x7F000000;
         var parity = signs ^ signs >> 4;
         parity ^= parity >> 2;
         parity ^= parity >> 1;
-        return signs | (parity & Vector256.Create(0x01010101u)) << 7;
+        return signs | (parity & 0x01010101) << 7;
     }
 }

@@ -45,15 +45,10 @@ internal readonly unsafe struct IQ4_NL : ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* blocks, DecodedSmallBlocks* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        var table = Table;
-        for (var i = 0; i < 8; i++)
-        {
-            TDot.Shuffle(table, Bits.Nibbles(blocks + i * Bytes + 2)).Store((byte*)decoded->Quants + i * 32);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions =>
+        TDot.Shuffle(Table, Bits.Nibbles(group + index * Bytes + 2));
 
-        DecodedSmallBlocks.GatherHalves(blocks, Bytes).Store(decoded->Scales);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group) => new() { Scales = SmallBlocks.Halves(group, Bytes) };
 }

@@ -36,20 +36,18 @@ internal readonly unsafe struct IQ4_XS : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        var table = IQ4_NL.Table;
-        for (var i = 0; i < 8; i++)
-        {
-            TDot.Shuffle(table, Bits.Nibbles(block + 8 + i * 16)).Store((byte*)decoded->Quants + i * 32);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
+        where TDot : struct, IDotInstructions =>
+        TDot.Shuffle(IQ4_NL.Table, Bits.Nibbles(block + 8 + part * 16));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block)
+    {
         // The multiplications bring each group's bit pair to the top of its lane.
-        var high = Vector128.Create(*(ushort*)(block + 2)) * Vector128.Create((ushort)0x4000, 0x1000, 0x400, 0x100, 0x40, 0x10, 4, 1);
-        var scales = (Bits.NibblesInOrder(*(uint*)(block + 4)) | high >> 10 & Vector128.Create((ushort)0x30)).AsInt16()
-            - Vector128.Create((short)32);
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, Vector256.Create(scales, scales));
-        decoded->Scale = Float16.OneToSingle(block);
+        var high = Vector128.Create(*(ushort*)(block + 2))
+            * Vector128.Create((ushort)0x4000, 0x1000, 0x400, 0x100, 0x40, 0x10, 4, 1);
+        var low = Bits.NibblesInOrder(*(uint*)(block + 4));
+        var scales = (low | high >> 10 & Vector128.Create((ushort)0x30)).AsInt16() - Vector128.Create((short)32);
+        return new() { Scales = Vector256.Create(scales, scales), Scale = Float16.OneToSingle(block) };
     }
 }

@@ -36,6 +36,16 @@ internal readonly struct NeonDot : IDotInstructions
     public static Vector256<int> DotPairs(Vector256<short> x, Vector256<short> y) => PortableDot.DotPairs(x, y);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SumEach(Vector256<int> x0, Vector256<int> x1, Vector256<int> x2, Vector256<int> x3) =>
+        Vector256.Create(
+            SumEach(x0.GetLower(), x1.GetLower(), x2.GetLower(), x3.GetLower()),
+            SumEach(x0.GetUpper(), x1.GetUpper(), x2.GetUpper(), x3.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Shuffle(Vector256<byte> table, Vector256<byte> indices) =>
         PortableDot.Shuffle(table, indices);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<int> SumEach(Vector128<int> x0, Vector128<int> x1, Vector128<int> x2, Vector128<int> x3) =>
+        AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(x0, x1), AdvSimd.Arm64.AddPairwise(x2, x3));
 }

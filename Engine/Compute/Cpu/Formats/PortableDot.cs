@@ -34,11 +34,17 @@ internal readonly struct PortableDot : IDotInstructions
         DotPairs(x.GetUpper(), y.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SumEach(Vector256<int> x0, Vector256<int> x1, Vector256<int> x2, Vector256<int> x3) =>
+        Vector256.Create(
+            SumEach(x0.GetLower(), x1.GetLower(), x2.GetLower(), x3.GetLower()),
+            SumEach(x0.GetUpper(), x1.GetUpper(), x2.GetUpper(), x3.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Shuffle(Vector256<byte> table, Vector256<byte> indices) => Vector256.Create(
         Vector128.Shuffle(table.GetLower(), indices.GetLower()),
         Vector128.Shuffle(table.GetUpper(), indices.GetUpper()));
 
-    // Products fit 16 bits (128 * 127); 16 of them become the sums of elements (i, i + 8), then of neighbours.
+    // Products fit 16 bits (128 * 127). Sums of neighbours, then of those of the lower and of the upper eight.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector128<int> Dot(Vector128<sbyte> weights, Vector128<sbyte> activations)
     {
@@ -50,4 +56,8 @@ internal readonly struct PortableDot : IDotInstructions
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector128<int> DotPairs(Vector128<short> x, Vector128<short> y) =>
         Vector128.WidenLower(x) * Vector128.WidenLower(y) + Vector128.WidenUpper(x) * Vector128.WidenUpper(y);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<int> SumEach(Vector128<int> x0, Vector128<int> x1, Vector128<int> x2, Vector128<int> x3) =>
+        Vector128.Create(Vector128.Sum(x0), Vector128.Sum(x1), Vector128.Sum(x2), Vector128.Sum(x3));
 }

@@ -33,26 +33,22 @@ internal readonly unsafe struct Q2_K : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        var three = Vector256.Create((byte)3);
-        for (var half = 0; half < 2; half++)
-        {
-            var packed = Vector256.Load(block + 16 + half * 32);
-            var quants = (byte*)decoded->Quants + half * 128;
-            (packed & three).Store(quants);
-            (Bits.ShiftRight(packed, 2) & three).Store(quants + 32);
-            (Bits.ShiftRight(packed, 4) & three).Store(quants + 64);
-            (Bits.ShiftRight(packed, 6) & three).Store(quants + 96);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
+        where TDot : struct, IDotInstructions =>
+        Bits.ShiftRight(Vector256.Load(block + 16 + part / 4 * 32), part % 4 * 2) & Vector256.Create((byte)3);
 
-        var scales = Vector128.Load(block);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block)
+    {
+        var packed = Vector128.Load(block);
         var fifteen = Vector128.Create((byte)15);
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, Bits.EvenThenOdd((scales & fifteen).AsSByte()));
-        Bits.EvenThenOdd((Bits.ShiftRight(scales, 4) & fifteen).AsSByte()).Store(decoded->Minima);
         var d = Float16.PairToSingle(block + 80);
-        decoded->Scale = d[0];
-        decoded->MinimumScale = -d[1];
+        return new()
+        {
+            Scales = Bits.EvenThenOdd((packed & fifteen).AsSByte()),
+            Minima = Bits.EvenThenOdd((Bits.ShiftRight(packed, 4) & fifteen).AsSByte()),
+            Scale = d[0],
+            MinimumScale = -d[1],
+        };
     }
 }

@@ -34,33 +34,25 @@ internal readonly unsafe struct Q3_K : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
         where TDot : struct, IDotInstructions
     {
-        var high = Vector256.Load(block);
-        var three = Vector256.Create((byte)3);
-        var four = Vector256.Create((byte)4);
-        for (var half = 0; half < 2; half++)
-        {
-            var low = Vector256.Load(block + 32 + half * 32);
-            var quants = (byte*)decoded->Quants + half * 128;
-            (low & three | Bits.ShiftLeft(high, 2) & four).Store(quants);
-            (Bits.ShiftRight(low, 2) & three | Bits.ShiftLeft(high, 1) & four).Store(quants + 32);
-            (Bits.ShiftRight(low, 4) & three | high & four).Store(quants + 64);
-            (Bits.ShiftRight(low, 6) & three | Bits.ShiftRight(high, 1) & four).Store(quants + 96);
-            high = Bits.ShiftRight(high, 4);
-        }
+        var low = Bits.ShiftRight(Vector256.Load(block + 32 + part / 4 * 32), part % 4 * 2) & Vector256.Create((byte)3);
+        var high = Bits.Shift(Vector256.Load(block), 2 - part) & Vector256.Create((byte)4);
+        return low | high;
+    }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block)
+    {
         var nibbles = *(ulong*)(block + 96);
         var last = *(uint*)(block + 104);
         var pairs = last | (ulong)(last >> 2) << 32;
-        var scales = Vector128.Create(
+        var bytes = Vector128.Create(
             nibbles & 0x0F0F0F0F0F0F0F0F | (pairs & 0x0303030303030303) << 4,
             nibbles >> 4 & 0x0F0F0F0F0F0F0F0F | (pairs >> 4 & 0x0303030303030303) << 4).AsSByte();
-        var signed = Bits.EvenThenOdd(scales - Vector128.Create((sbyte)32));
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, signed);
-        (-(signed << 2)).Store(decoded->Minima);
-        decoded->Scale = Float16.OneToSingle(block + 108);
+        var scales = Bits.EvenThenOdd(bytes - Vector128.Create((sbyte)32));
+        return new() { Scales = scales, Minima = -(scales << 2), Scale = Float16.OneToSingle(block + 108) };
     }
 
     static int Scale(byte* scales, int group) =>

@@ -32,16 +32,14 @@ internal readonly unsafe struct Q4_0 : ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* blocks, DecodedSmallBlocks* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        for (var i = 0; i < 8; i++)
-        {
-            Bits.Nibbles(blocks + i * Bytes + 2).Store((byte*)decoded->Quants + i * 32);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions =>
+        Bits.Nibbles(group + index * Bytes + 2);
 
-        var scales = DecodedSmallBlocks.GatherHalves(blocks, Bytes);
-        scales.Store(decoded->Scales);
-        (scales * Vector256.Create(-8f)).Store(decoded->Minima);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group)
+    {
+        var d = SmallBlocks.Halves(group, Bytes);
+        return new() { Scales = d, Minima = d * Vector256.Create(-8f) };
     }
 }

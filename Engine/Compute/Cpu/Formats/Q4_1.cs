@@ -33,15 +33,14 @@ internal readonly unsafe struct Q4_1 : ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* blocks, DecodedSmallBlocks* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        for (var i = 0; i < 8; i++)
-        {
-            Bits.Nibbles(blocks + i * Bytes + 4).Store((byte*)decoded->Quants + i * 32);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions =>
+        Bits.Nibbles(group + index * Bytes + 4);
 
-        DecodedSmallBlocks.GatherHalves(blocks, Bytes).Store(decoded->Scales);
-        DecodedSmallBlocks.GatherHalves(blocks + 2, Bytes).Store(decoded->Minima);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group) => new()
+    {
+        Scales = SmallBlocks.Halves(group, Bytes),
+        Minima = SmallBlocks.Halves(group + 2, Bytes),
+    };
 }

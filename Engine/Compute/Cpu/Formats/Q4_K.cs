@@ -33,22 +33,10 @@ internal readonly unsafe struct Q4_K : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        var fifteen = Vector256.Create((byte)15);
-        for (var i = 0; i < 4; i++)
-        {
-            var packed = Vector256.Load(block + 16 + i * 32);
-            (packed & fifteen).Store((byte*)decoded->Quants + i * 64);
-            (Bits.ShiftRight(packed, 4) & fifteen).Store((byte*)decoded->Quants + i * 64 + 32);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
+        where TDot : struct, IDotInstructions => Bits.ShiftRight(
+        Vector256.Load(block + 16 + part / 2 * 32), part % 2 * 4) & Vector256.Create((byte)15);
 
-        var scales = ScaledGroups.Unpack(block + 4);
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, Vector256.Create(scales.GetLower(), scales.GetLower()));
-        Vector256.Create(scales.GetUpper(), scales.GetUpper()).Store(decoded->Minima);
-        var d = Float16.PairToSingle(block);
-        decoded->Scale = d[0];
-        decoded->MinimumScale = -d[1];
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block) => ScaledGroups.Unpack(block);
 }

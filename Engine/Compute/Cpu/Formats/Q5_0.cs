@@ -34,18 +34,18 @@ internal readonly unsafe struct Q5_0 : ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* blocks, DecodedSmallBlocks* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions
     {
-        for (var i = 0; i < 8; i++)
-        {
-            var block = blocks + i * Bytes;
-            var high = Bits.Spread<TDot>(*(uint*)(block + 2)) & Vector256.Create((byte)16);
-            (Bits.Nibbles(block + 6) | high).Store((byte*)decoded->Quants + i * 32);
-        }
+        var block = group + index * Bytes;
+        var high = Bits.Spread<TDot>(*(uint*)(block + 2)) & Vector256.Create((byte)16);
+        return Bits.Nibbles(block + 6) | high;
+    }
 
-        var scales = DecodedSmallBlocks.GatherHalves(blocks, Bytes);
-        scales.Store(decoded->Scales);
-        (scales * Vector256.Create(-16f)).Store(decoded->Minima);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group)
+    {
+        var d = SmallBlocks.Halves(group, Bytes);
+        return new() { Scales = d, Minima = d * Vector256.Create(-16f) };
     }
 }

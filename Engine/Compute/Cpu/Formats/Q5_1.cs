@@ -35,17 +35,18 @@ internal readonly unsafe struct Q5_1 : ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* blocks, DecodedSmallBlocks* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions
     {
-        for (var i = 0; i < 8; i++)
-        {
-            var block = blocks + i * Bytes;
-            var high = Bits.Spread<TDot>(*(uint*)(block + 4)) & Vector256.Create((byte)16);
-            (Bits.Nibbles(block + 8) | high).Store((byte*)decoded->Quants + i * 32);
-        }
-
-        DecodedSmallBlocks.GatherHalves(blocks, Bytes).Store(decoded->Scales);
-        DecodedSmallBlocks.GatherHalves(blocks + 2, Bytes).Store(decoded->Minima);
+        var block = group + index * Bytes;
+        var high = Bits.Spread<TDot>(*(uint*)(block + 4)) & Vector256.Create((byte)16);
+        return Bits.Nibbles(block + 8) | high;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group) => new()
+    {
+        Scales = SmallBlocks.Halves(group, Bytes),
+        Minima = SmallBlocks.Halves(group + 2, Bytes),
+    };
 }

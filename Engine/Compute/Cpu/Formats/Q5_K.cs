@@ -35,26 +35,14 @@ internal readonly unsafe struct Q5_K : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
         where TDot : struct, IDotInstructions
     {
-        var high = Vector256.Load(block + 16);
-        var fifteen = Vector256.Create((byte)15);
-        var sixteen = Vector256.Create((byte)16);
-        for (var i = 0; i < 4; i++)
-        {
-            var packed = Vector256.Load(block + 48 + i * 32);
-            var quants = (byte*)decoded->Quants + i * 64;
-            (packed & fifteen | Bits.ShiftLeft(high, 4) & sixteen).Store(quants);
-            (Bits.ShiftRight(packed, 4) & fifteen | Bits.ShiftLeft(high, 3) & sixteen).Store(quants + 32);
-            high = Bits.ShiftRight(high, 2);
-        }
-
-        var scales = ScaledGroups.Unpack(block + 4);
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, Vector256.Create(scales.GetLower(), scales.GetLower()));
-        Vector256.Create(scales.GetUpper(), scales.GetUpper()).Store(decoded->Minima);
-        var d = Float16.PairToSingle(block);
-        decoded->Scale = d[0];
-        decoded->MinimumScale = -d[1];
+        var low = Bits.ShiftRight(Vector256.Load(block + 48 + part / 2 * 32), part % 2 * 4) & Vector256.Create((byte)15);
+        var high = Bits.Shift(Vector256.Load(block + 16), 4 - part) & Vector256.Create((byte)16);
+        return low | high;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block) => ScaledGroups.Unpack(block);
 }

@@ -33,26 +33,20 @@ internal readonly unsafe struct Q6_K : ISuperBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
         where TDot : struct, IDotInstructions
     {
-        var fifteen = Vector256.Create((byte)15);
-        var pair = Vector256.Create((byte)0x30);
-        for (var half = 0; half < 2; half++)
-        {
-            var first = Vector256.Load(block + half * 64);
-            var second = Vector256.Load(block + half * 64 + 32);
-            var high = Vector256.Load(block + 128 + half * 32);
-            var quants = (byte*)decoded->Quants + half * 128;
-            (first & fifteen | Bits.ShiftLeft(high, 4) & pair).Store(quants);
-            (second & fifteen | Bits.ShiftLeft(high, 2) & pair).Store(quants + 32);
-            (Bits.ShiftRight(first, 4) & fifteen | high & pair).Store(quants + 64);
-            (Bits.ShiftRight(second, 4) & fifteen | Bits.ShiftRight(high, 2) & pair).Store(quants + 96);
-        }
+        var low = Bits.ShiftRight(
+            Vector256.Load(block + part / 4 * 64 + part % 2 * 32), part % 4 / 2 * 4) & Vector256.Create((byte)15);
+        var high = Bits.Shift(
+            Vector256.Load(block + 128 + part / 4 * 32), 4 - part % 4 * 2) & Vector256.Create((byte)0x30);
+        return low | high;
+    }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block)
+    {
         var scales = Bits.EvenThenOdd(Vector128.Load((sbyte*)block + 192));
-        DecodedSuperBlock.SpreadScales<TDot>(decoded, scales);
-        (-(scales << 5)).Store(decoded->Minima);
-        decoded->Scale = Float16.OneToSingle(block + 208);
+        return new() { Scales = scales, Minima = -(scales << 5), Scale = Float16.OneToSingle(block + 208) };
     }
 }

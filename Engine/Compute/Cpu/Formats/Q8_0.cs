@@ -31,14 +31,10 @@ internal readonly unsafe struct Q8_0 : ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode<TDot>(byte* blocks, DecodedSmallBlocks* decoded)
-        where TDot : struct, IDotInstructions
-    {
-        for (var i = 0; i < 8; i++)
-        {
-            Vector256.Load(blocks + i * Bytes + 2).Store((byte*)decoded->Quants + i * 32);
-        }
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions =>
+        Vector256.Load(group + index * Bytes + 2);
 
-        DecodedSmallBlocks.GatherHalves(blocks, Bytes).Store(decoded->Scales);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group) => new() { Scales = SmallBlocks.Halves(group, Bytes) };
 }

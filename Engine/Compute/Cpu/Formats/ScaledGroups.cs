@@ -15,16 +15,25 @@ internal static unsafe class ScaledGroups
         ? (packed[group] & 63, packed[group + 4] & 63)
         : (packed[group + 4] & 15 | packed[group - 4] >> 6 << 4, packed[group + 4] >> 4 | packed[group] >> 6 << 4);
 
-    /// <summary>The eight scales, then the eight mins.</summary>
+    /// <summary>All groups of a block that begins with d, dmin and the 12 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<short> Unpack(byte* packed)
+    public static SuperBlockScales Unpack(byte* block)
     {
-        var first = *(ulong*)packed;
-        var last = *(uint*)(packed + 8);
+        var first = *(ulong*)(block + 4);
+        var last = *(uint*)(block + 12);
         var low = first & 0x3F3F3F3F3F3F3F3F;
         var top = first >> 2 & 0x3030303030303030;
         var scales = (uint)low | (ulong)(last & 0x0F0F0F0F | (uint)top) << 32;
         var mins = low >> 32 | (ulong)(last >> 4 & 0x0F0F0F0F | (uint)(top >> 32)) << 32;
-        return Vector256.WidenLower(Vector128.Create(scales, mins).AsByte().ToVector256Unsafe()).AsInt16();
+        var d = Float16.PairToSingle(block);
+        return new() { Scales = Twice(scales), Minima = Twice(mins), Scale = d[0], MinimumScale = -d[1] };
+    }
+
+    // A group of 32 is two groups of 16.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<short> Twice(ulong bytes)
+    {
+        var eight = Vector128.WidenLower(Vector128.CreateScalar(bytes).AsByte()).AsInt16();
+        return Vector256.Create(eight, eight);
     }
 }

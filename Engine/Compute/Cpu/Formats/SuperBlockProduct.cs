@@ -1,65 +1,7 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
-
-/// <summary>How a super-block's minima enter its product.</summary>
-internal enum MinimumKind
-{
-    None,
-
-    /// <summary>A constant offset of every quant: in units of the scale, so exact in integers.</summary>
-    Offset,
-
-    /// <summary>With a scale of their own.</summary>
-    Scaled,
-}
-
-/// <summary>
-/// A block of 256 weights in 16 groups of 16:
-/// weight = Scale * scales[group] * quant + (Scale or MinimumScale) * minima[group].
-/// </summary>
-internal unsafe interface ISuperBlock : IWeightBlock
-{
-    static abstract MinimumKind Minimum { get; }
-
-    static abstract void Decode<TDot>(byte* block, DecodedSuperBlock* decoded)
-        where TDot : struct, IDotInstructions;
-}
-
-/// <summary>A super-block as its product wants it.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal unsafe struct DecodedSuperBlock
-{
-    public fixed sbyte Quants[256];
-
-    /// <summary>For each 32 quants: their first group's scale eight times, their second group's eight times.</summary>
-    public fixed short Scales[128];
-
-    /// <summary>Of the even groups, then of the odd ones: the order of the activations' sums.</summary>
-    public fixed short Minima[16];
-
-    public float Scale;
-
-    public float MinimumScale;
-
-    /// <summary>Stores <paramref name="scales"/>: eight of the even groups in the lower half, of the odd in the upper.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void SpreadScales<TDot>(DecodedSuperBlock* decoded, Vector256<short> scales)
-        where TDot : struct, IDotInstructions
-    {
-        var bytes = scales.AsByte();
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0100).AsByte()).AsInt16().Store(decoded->Scales);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0302).AsByte()).AsInt16().Store(decoded->Scales + 16);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0504).AsByte()).AsInt16().Store(decoded->Scales + 32);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0706).AsByte()).AsInt16().Store(decoded->Scales + 48);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0908).AsByte()).AsInt16().Store(decoded->Scales + 64);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0B0A).AsByte()).AsInt16().Store(decoded->Scales + 80);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0D0C).AsByte()).AsInt16().Store(decoded->Scales + 96);
-        TDot.Shuffle(bytes, Vector256.Create((short)0x0F0E).AsByte()).AsInt16().Store(decoded->Scales + 112);
-    }
-}
 
 /// <summary>
 /// Sums of products stay in integers over a super-block, multiplied by the groups' scales; one multiplication by both
@@ -71,87 +13,143 @@ internal readonly unsafe struct SuperBlockProduct<TBlock, TDot> : IGroupProduct
 {
     public static ActivationEncoding Encoding => ActivationEncoding.Q8_256;
 
-    public static int ScratchBytes => sizeof(DecodedSuperBlock);
+    public static int UnpackedBytes => UnpackedSuperBlock<TBlock>.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Decode(byte* blocks, byte* scratch) => TBlock.Decode<TDot>(blocks, (DecodedSuperBlock*)scratch);
+    public static Vector256<float> Add(Vector256<float> sum, byte* group, byte* activations) =>
+        Add<TBlock>(sum, group, activations);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Add(Vector256<float> sum, byte* scratch, byte* activations)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void AddTile(
+        Vector256<float>* sums, int count, byte* group, byte* activations, long activationStride, byte* unpacked)
     {
-        var block = (DecodedSuperBlock*)scratch;
-        var even = OffsetProduct(block, activations);
-        var odd = Vector256<int>.Zero;
-        for (var i = 0; i < 256; i += 64)
+        if (count == 4)
         {
-            even = AddProduct(even, Quants(block, i), activations + i, Scales(block, i));
-            odd = AddProduct(odd, Quants(block, i + 32), activations + i + 32, Scales(block, i + 32));
+            Add4<TBlock>(sums, group, activations, activationStride);
+            return;
         }
 
-        return AddScaled(sum, even + odd, block, activations);
+        UnpackedSuperBlock<TBlock>.Unpack<TDot>(group, unpacked);
+        for (; count >= 4; count -= 4)
+        {
+            Add4<UnpackedSuperBlock<TBlock>>(sums, unpacked, activations, activationStride);
+            sums += 4;
+            activations += 4 * activationStride;
+        }
+
+        for (; count > 0; count--)
+        {
+            AddOne<UnpackedSuperBlock<TBlock>>(sums, unpacked, activations);
+            sums++;
+            activations += activationStride;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add4(Vector256<float>* sums, byte* scratch, byte* activations, long activationStride)
+    static Vector256<float> Add<TSource>(Vector256<float> sum, byte* group, byte* activations)
+        where TSource : struct, ISuperBlock
     {
-        var block = (DecodedSuperBlock*)scratch;
+        var scales = TSource.Scales(group);
+        var even = OffsetProduct(in scales, activations);
+        var odd = Vector256<int>.Zero;
+        even = AddProduct<TSource>(even, group, 0, activations, in scales);
+        odd = AddProduct<TSource>(odd, group, 1, activations, in scales);
+        even = AddProduct<TSource>(even, group, 2, activations, in scales);
+        odd = AddProduct<TSource>(odd, group, 3, activations, in scales);
+        even = AddProduct<TSource>(even, group, 4, activations, in scales);
+        odd = AddProduct<TSource>(odd, group, 5, activations, in scales);
+        even = AddProduct<TSource>(even, group, 6, activations, in scales);
+        odd = AddProduct<TSource>(odd, group, 7, activations, in scales);
+        return AddScaled(sum, even + odd, in scales, activations);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddOne<TSource>(Vector256<float>* sum, byte* group, byte* activations)
+        where TSource : struct, ISuperBlock => *sum = Add<TSource>(*sum, group, activations);
+
+    // Its own method, like AddOne: the inliner would run out of budget and leave calls inside.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Add4<TSource>(Vector256<float>* sums, byte* group, byte* activations, long activationStride)
+        where TSource : struct, ISuperBlock
+    {
+        var scales = TSource.Scales(group);
         var a0 = activations;
         var a1 = a0 + activationStride;
         var a2 = a1 + activationStride;
         var a3 = a2 + activationStride;
-        var sum0 = OffsetProduct(block, a0);
-        var sum1 = OffsetProduct(block, a1);
-        var sum2 = OffsetProduct(block, a2);
-        var sum3 = OffsetProduct(block, a3);
-        for (var i = 0; i < 256; i += 32)
-        {
-            var quants = Quants(block, i);
-            var scales = Scales(block, i);
-            sum0 = AddProduct(sum0, quants, a0 + i, scales);
-            sum1 = AddProduct(sum1, quants, a1 + i, scales);
-            sum2 = AddProduct(sum2, quants, a2 + i, scales);
-            sum3 = AddProduct(sum3, quants, a3 + i, scales);
-        }
-
-        sums[0] = AddScaled(sums[0], sum0, block, a0);
-        sums[1] = AddScaled(sums[1], sum1, block, a1);
-        sums[2] = AddScaled(sums[2], sum2, block, a2);
-        sums[3] = AddScaled(sums[3], sum3, block, a3);
+        var sum0 = OffsetProduct(in scales, a0);
+        var sum1 = OffsetProduct(in scales, a1);
+        var sum2 = OffsetProduct(in scales, a2);
+        var sum3 = OffsetProduct(in scales, a3);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 0, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 1, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 2, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 3, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 4, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 5, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 6, a0, a1, a2, a3, in scales);
+        AddProducts<TSource>(ref sum0, ref sum1, ref sum2, ref sum3, group, 7, a0, a1, a2, a3, in scales);
+        sums[0] = AddScaled(sums[0], sum0, in scales, a0);
+        sums[1] = AddScaled(sums[1], sum1, in scales, a1);
+        sums[2] = AddScaled(sums[2], sum2, in scales, a2);
+        sums[3] = AddScaled(sums[3], sum3, in scales, a3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<sbyte> Quants(DecodedSuperBlock* block, int index) => Vector256.Load(block->Quants + index);
+    static Vector256<int> AddProduct<TSource>(
+        Vector256<int> sum, byte* group, int part, byte* activations, in SuperBlockScales scales)
+        where TSource : struct, ISuperBlock => AddProduct(
+        sum, TSource.Quants<TDot>(group, part).AsSByte(), Values(activations, part), Spread(scales.Scales, part));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<short> Scales(DecodedSuperBlock* block, int index) => Vector256.Load(block->Scales + index / 2);
+    static void AddProducts<TSource>(
+        ref Vector256<int> sum0, ref Vector256<int> sum1, ref Vector256<int> sum2, ref Vector256<int> sum3,
+        byte* group, int part, byte* a0, byte* a1, byte* a2, byte* a3, in SuperBlockScales scales)
+        where TSource : struct, ISuperBlock
+    {
+        var quants = TSource.Quants<TDot>(group, part).AsSByte();
+        var spread = Spread(scales.Scales, part);
+        sum0 = AddProduct(sum0, quants, Values(a0, part), spread);
+        sum1 = AddProduct(sum1, quants, Values(a1, part), spread);
+        sum2 = AddProduct(sum2, quants, Values(a2, part), spread);
+        sum3 = AddProduct(sum3, quants, Values(a3, part), spread);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<int> AddProduct(
-        Vector256<int> sum, Vector256<sbyte> quants, byte* activations, Vector256<short> scales) => TBlock.IsSigned
-        ? TDot.AddScaledDotSigned(sum, quants, Vector256.Load((sbyte*)activations), scales)
-        : TDot.AddScaledDot(sum, quants, Vector256.Load((sbyte*)activations), scales);
+        Vector256<int> sum, Vector256<sbyte> quants, Vector256<sbyte> values, Vector256<short> scales) => TBlock.IsSigned
+        ? TDot.AddScaledDotSigned(sum, quants, values, scales)
+        : TDot.AddScaledDot(sum, quants, values, scales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<int> MinimumProduct(DecodedSuperBlock* block, byte* activations) => TDot.DotPairs(
-        Vector256.Load(block->Minima), Vector256.Load((short*)(activations + Activations.SumsOffset)));
+    static Vector256<sbyte> Values(byte* activations, int part) => Vector256.Load((sbyte*)activations + part * 32);
+
+    // Eight times the scale of group 2 * part, eight times that of group 2 * part + 1.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<short> Spread(Vector256<short> scales, int part) =>
+        TDot.Shuffle(scales.AsByte(), Vector256.Create((short)(0x0100 + part * 0x0202)).AsByte()).AsInt16();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<int> OffsetProduct(DecodedSuperBlock* block, byte* activations) =>
-        TBlock.Minimum == MinimumKind.Offset ? MinimumProduct(block, activations) : Vector256<int>.Zero;
+    static Vector256<int> MinimumProduct(in SuperBlockScales scales, byte* activations) =>
+        TDot.DotPairs(scales.Minima, Vector256.Load((short*)(activations + Activations.SumsOffset)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<int> OffsetProduct(in SuperBlockScales scales, byte* activations) =>
+        TBlock.Minimum == MinimumKind.Offset ? MinimumProduct(in scales, activations) : Vector256<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector256<float> AddScaled(
-        Vector256<float> sum, Vector256<int> product, DecodedSuperBlock* block, byte* activations)
+        Vector256<float> sum, Vector256<int> product, in SuperBlockScales scales, byte* activations)
     {
         var scale = *(float*)(activations + Activations.ScalesOffset);
         if (TBlock.Minimum == MinimumKind.Scaled)
         {
             sum = Vector256.MultiplyAddEstimate(
-                Vector256.ConvertToSingle(MinimumProduct(block, activations)),
-                Vector256.Create(block->MinimumScale * scale), sum);
+                Vector256.ConvertToSingle(MinimumProduct(in scales, activations)),
+                Vector256.Create(scales.MinimumScale * scale), sum);
         }
 
         return Vector256.MultiplyAddEstimate(
-            Vector256.ConvertToSingle(product), Vector256.Create(block->Scale * scale), sum);
+            Vector256.ConvertToSingle(product), Vector256.Create(scales.Scale * scale), sum);
     }
 }

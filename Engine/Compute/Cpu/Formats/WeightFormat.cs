@@ -47,20 +47,20 @@ internal abstract unsafe class WeightFormat
             TensorType.F32 => new FloatFormat<F32, TLanes>(),
             TensorType.F16 => new FloatFormat<F16, TLanes>(),
             TensorType.BF16 => new FloatFormat<BF16, TLanes>(),
-            TensorType.Q4_0 => new BlockFormat<Q4_0, SmallBlockProduct<Q4_0, TDot>>(),
-            TensorType.Q4_1 => new BlockFormat<Q4_1, SmallBlockProduct<Q4_1, TDot>>(),
-            TensorType.Q5_0 => new BlockFormat<Q5_0, SmallBlockProduct<Q5_0, TDot>>(),
-            TensorType.Q5_1 => new BlockFormat<Q5_1, SmallBlockProduct<Q5_1, TDot>>(),
-            TensorType.Q8_0 => new BlockFormat<Q8_0, SmallBlockProduct<Q8_0, TDot>>(),
-            TensorType.IQ4_NL => new BlockFormat<IQ4_NL, SmallBlockProduct<IQ4_NL, TDot>>(),
-            TensorType.Q2_K => new BlockFormat<Q2_K, SuperBlockProduct<Q2_K, TDot>>(),
-            TensorType.Q3_K => new BlockFormat<Q3_K, SuperBlockProduct<Q3_K, TDot>>(),
-            TensorType.Q4_K => new BlockFormat<Q4_K, SuperBlockProduct<Q4_K, TDot>>(),
-            TensorType.Q5_K => new BlockFormat<Q5_K, SuperBlockProduct<Q5_K, TDot>>(),
-            TensorType.Q6_K => new BlockFormat<Q6_K, SuperBlockProduct<Q6_K, TDot>>(),
-            TensorType.IQ4_XS => new BlockFormat<IQ4_XS, SuperBlockProduct<IQ4_XS, TDot>>(),
-            TensorType.IQ3_XXS => new BlockFormat<IQ3_XXS, SuperBlockProduct<IQ3_XXS, TDot>>(),
-            TensorType.IQ3_S => new BlockFormat<IQ3_S, SuperBlockProduct<IQ3_S, TDot>>(),
+            TensorType.Q4_0 => CreateSmall<Q4_0, TDot>(),
+            TensorType.Q4_1 => CreateSmall<Q4_1, TDot>(),
+            TensorType.Q5_0 => CreateSmall<Q5_0, TDot>(),
+            TensorType.Q5_1 => CreateSmall<Q5_1, TDot>(),
+            TensorType.Q8_0 => CreateSmall<Q8_0, TDot>(),
+            TensorType.IQ4_NL => CreateSmall<IQ4_NL, TDot>(),
+            TensorType.Q2_K => CreateSuper<Q2_K, TDot>(),
+            TensorType.Q3_K => CreateSuper<Q3_K, TDot>(),
+            TensorType.Q4_K => CreateSuper<Q4_K, TDot>(),
+            TensorType.Q5_K => CreateSuper<Q5_K, TDot>(),
+            TensorType.Q6_K => CreateSuper<Q6_K, TDot>(),
+            TensorType.IQ4_XS => CreateSuper<IQ4_XS, TDot>(),
+            TensorType.IQ3_XXS => CreateSuper<IQ3_XXS, TDot>(),
+            TensorType.IQ3_S => CreateSuper<IQ3_S, TDot>(),
             _ => null,
         };
 
@@ -129,6 +129,14 @@ internal abstract unsafe class WeightFormat
 
     /// <summary>Dequantizes <paramref name="count"/> blocks.</summary>
     protected abstract void Dequantize(byte* blocks, int count, float* values);
+
+    static BlockFormat<TBlock, SmallBlockProduct<TBlock, TDot>> CreateSmall<TBlock, TDot>()
+        where TBlock : struct, ISmallBlock
+        where TDot : struct, IDotInstructions => new();
+
+    static BlockFormat<TBlock, SuperBlockProduct<TBlock, TDot>> CreateSuper<TBlock, TDot>()
+        where TBlock : struct, ISuperBlock
+        where TDot : struct, IDotInstructions => new();
 
     static WeightFormat?[] CreateAll()
     {

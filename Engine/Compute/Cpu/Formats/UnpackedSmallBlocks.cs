@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using NvStream.Gguf;
+
+namespace NvStream.Compute.Cpu.Formats;
+
+/// <summary>A group of eight blocks of another format after unpacking: 256 bytes of quants, then the scales.</summary>
+internal readonly unsafe struct UnpackedSmallBlocks<TBlock> : ISmallBlock
+    where TBlock : struct, ISmallBlock
+{
+    public static int Bytes => Activations.GroupElements + sizeof(SmallBlockScales);
+
+    public static TensorType Type => TBlock.Type;
+
+    public static bool IsSigned => TBlock.IsSigned;
+
+    public static bool HasMinimum => TBlock.HasMinimum;
+
+    public static void Dequantize(byte* block, float* values) => throw new NotSupportedException();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Quants<TDot>(byte* group, int index)
+        where TDot : struct, IDotInstructions => Vector256.Load(group + index * 32);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SmallBlockScales Scales(byte* group) => *(SmallBlockScales*)(group + Activations.GroupElements);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Unpack<TDot>(byte* group, byte* unpacked)
+        where TDot : struct, IDotInstructions
+    {
+        TBlock.Quants<TDot>(group, 0).Store(unpacked);
+        TBlock.Quants<TDot>(group, 1).Store(unpacked + 32);
+        TBlock.Quants<TDot>(group, 2).Store(unpacked + 64);
+        TBlock.Quants<TDot>(group, 3).Store(unpacked + 96);
+        TBlock.Quants<TDot>(group, 4).Store(unpacked + 128);
+        TBlock.Quants<TDot>(group, 5).Store(unpacked + 160);
+        TBlock.Quants<TDot>(group, 6).Store(unpacked + 192);
+        TBlock.Quants<TDot>(group, 7).Store(unpacked + 224);
+        *(SmallBlockScales*)(unpacked + Activations.GroupElements) = TBlock.Scales(group);
+    }
+}

@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using NvStream.Gguf;
+
+namespace NvStream.Compute.Cpu.Formats;
+
+/// <summary>A super-block of another format after unpacking: 256 bytes of quants, then the scales.</summary>
+internal readonly unsafe struct UnpackedSuperBlock<TBlock> : ISuperBlock
+    where TBlock : struct, ISuperBlock
+{
+    public static int Bytes => Activations.GroupElements + sizeof(SuperBlockScales);
+
+    public static TensorType Type => TBlock.Type;
+
+    public static bool IsSigned => TBlock.IsSigned;
+
+    public static MinimumKind Minimum => TBlock.Minimum;
+
+    public static void Dequantize(byte* block, float* values) => throw new NotSupportedException();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Quants<TDot>(byte* block, int part)
+        where TDot : struct, IDotInstructions => Vector256.Load(block + part * 32);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SuperBlockScales Scales(byte* block) => *(SuperBlockScales*)(block + Activations.GroupElements);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Unpack<TDot>(byte* block, byte* unpacked)
+        where TDot : struct, IDotInstructions
+    {
+        TBlock.Quants<TDot>(block, 0).Store(unpacked);
+        TBlock.Quants<TDot>(block, 1).Store(unpacked + 32);
+        TBlock.Quants<TDot>(block, 2).Store(unpacked + 64);
+        TBlock.Quants<TDot>(block, 3).Store(unpacked + 96);
+        TBlock.Quants<TDot>(block, 4).Store(unpacked + 128);
+        TBlock.Quants<TDot>(block, 5).Store(unpacked + 160);
+        TBlock.Quants<TDot>(block, 6).Store(unpacked + 192);
+        TBlock.Quants<TDot>(block, 7).Store(unpacked + 224);
+        *(SuperBlockScales*)(unpacked + Activations.GroupElements) = TBlock.Scales(block);
+    }
+}
