@@ -44,7 +44,7 @@ sealed class DefaultsSection(StreamDefaults defaults, string name, Func<string, 
     public T? OneOf<T>(string setting)
         where T : struct, Enum => Text(setting) is not { } text
         ? null
-        : Enum.TryParse<T>(text, ignoreCase: true, out var value) && Enum.IsDefined(value)
+        : !char.IsAsciiDigit(text.Trim().FirstOrDefault()) && Enum.TryParse<T>(text, ignoreCase: true, out var value) && Enum.IsDefined(value)
             ? value
             : throw Bad(setting, text, "one of " + string.Join(", ", Enum.GetNames<T>()));
 
