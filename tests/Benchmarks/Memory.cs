@@ -11,7 +11,7 @@ namespace NvStream.Benchmarks;
 static class Memory
 {
     const double TargetOverhead = 250e6;
-    const int PromptTokens = 16;
+    const int PromptTokens = 256;
     const int DecodeTokens = 4;
 
     static readonly long[] s_budgets = [200 << 20, 400 << 20];
@@ -55,7 +55,7 @@ static class Memory
     static Footprint Child(string path, long budget, Bench bench)
     {
         string[] arguments = [Program.MemoryChild, path, budget.ToString(CultureInfo.InvariantCulture), $"{bench.Threads}"];
-        var output = Tool.Run(Environment.ProcessPath!, arguments);
+        var output = Tool.Run(Path.Combine(AppContext.BaseDirectory, "Benchmarks"), arguments);
         return JsonSerializer.Deserialize<Footprint>(output)!;
     }
 

@@ -10,6 +10,12 @@ if (args is [MemoryChild, .. var childArguments])
     return 0;
 }
 
+if (args is ["--help"])
+{
+    Console.WriteLine(Options.Usage);
+    return 0;
+}
+
 if (Options.Parse(args, out var problem) is not { } options)
 {
     Console.Error.WriteLine(problem);
