@@ -15,9 +15,6 @@ sealed class Run(long inputLength, TimeProvider clock)
     /// <summary>Characters of one string, however long the conversation is.</summary>
     public const int MaxText = 1 << 28;
 
-    /// <summary>Nodes evaluated, items gone through and items held.</summary>
-    public const int MaxSteps = 10_000_000;
-
     /// <summary>Nodes evaluated inside each other, macro calls included; also how deep values may nest.</summary>
     public const int MaxDepth = 1000;
 
@@ -27,8 +24,15 @@ sealed class Run(long inputLength, TimeProvider clock)
     /// </summary>
     long _textLeft = (32 << 20) + 64 * inputLength;
 
-    int _stepsLeft = MaxSteps;
+    /// <summary>
+    /// Steps that may be taken: nodes evaluated, items gone through, items held. Templates in use take some hundreds a
+    /// message; a step takes tens of nanoseconds.
+    /// </summary>
+    long _stepsLeft = MostSteps(inputLength);
+
     int _depth;
+
+    static long MostSteps(long inputLength) => Math.Min(4_000_000 + 32 * inputLength, 100_000_000);
 
     /// <summary>The node being evaluated, for error messages.</summary>
     public Position At { get; set; } = new(1, 1);
@@ -61,7 +65,7 @@ sealed class Run(long inputLength, TimeProvider clock)
     /// <summary>Guards recursion into values that hold values.</summary>
     public void CheckDepth(int depth)
     {
-        Step();
+        ChargeItems(2);
         if (depth > MaxDepth / 4 || (depth % 16 == 15 && !RuntimeHelpers.TryEnsureSufficientExecutionStack()))
         {
             throw Limit($"values are nested more than {Math.Min(depth, MaxDepth / 4)} deep");
@@ -72,7 +76,7 @@ sealed class Run(long inputLength, TimeProvider clock)
     {
         if (--_stepsLeft < 0)
         {
-            throw Limit($"it took more than {MaxSteps} steps");
+            throw TooManySteps();
         }
     }
 
@@ -81,10 +85,10 @@ sealed class Run(long inputLength, TimeProvider clock)
     {
         if (count > _stepsLeft)
         {
-            throw Limit($"it took more than {MaxSteps} steps");
+            throw TooManySteps();
         }
 
-        _stepsLeft -= (int)count;
+        _stepsLeft -= count;
     }
 
     /// <summary>Charges characters about to be made or searched.</summary>
@@ -140,6 +144,9 @@ sealed class Run(long inputLength, TimeProvider clock)
         return new ListValue(list);
     }
 
+    /// <summary>What a lazy filter gives.</summary>
+    public IteratorValue Iterator(IEnumerable<Value> items) => new(List(items).List);
+
     /// <summary>The items of a value, a step each.</summary>
     public IEnumerable<Value> Iterate(Value value)
     {
@@ -154,6 +161,8 @@ sealed class Run(long inputLength, TimeProvider clock)
     public TemplateException Fail(string what) => TemplateException.Failed(what, At);
 
     public TemplateException Limit(string what) => TemplateException.Limit(what, At);
+
+    TemplateException TooManySteps() => Limit($"it took more than {MostSteps(inputLength)} steps");
 
     public TemplateException Unsupported(string construct) => TemplateException.Unsupported(construct, At);
 }

@@ -10,6 +10,7 @@ sealed class AttributePath
     /// <param name="attribute">Null or None for the item itself.</param>
     public AttributePath(Run run, Value? attribute)
     {
+        run.ChargeText(attribute is StrValue { Text: var text } ? 8L * text.Length : 0);
         _parts = attribute switch
         {
             null or NoneValue => [],
@@ -17,7 +18,6 @@ sealed class AttributePath
             IntValue => [attribute],
             _ => throw run.Fail($"an attribute is named by a string or an integer, not by a value of type '{attribute.TypeName}'"),
         };
-        run.ChargeItems(_parts.Length);
     }
 
     /// <summary>The value at the path, undefined where an item is missing.</summary>

@@ -12,6 +12,7 @@ static class BraceFormat
     public static string Format(Run run, string format, Arguments arguments)
     {
         var output = new StringBuilder();
+        var named = arguments.Named.ToDictionary(argument => argument.Key, argument => argument.Value);
         int next = 0;
         int at = 0;
         while (at < format.Length)
@@ -40,7 +41,7 @@ static class BraceFormat
                 throw run.Fail($"a format has a single '{c}'");
             }
 
-            string text = Field(run, format[(at + 1)..close], arguments, ref next);
+            string text = Field(run, format[(at + 1)..close], arguments.Positional, named, ref next);
             run.ChargeText(text.Length);
             output.Append(text);
             at = close + 1;
@@ -49,7 +50,7 @@ static class BraceFormat
         return output.ToString();
     }
 
-    static string Field(Run run, string field, Arguments arguments, ref int next)
+    static string Field(Run run, string field, IReadOnlyList<Value> positional, Dictionary<string, Value> named, ref int next)
     {
         int mark = field.IndexOfAny(['!', ':', '.', '[', '{']);
         string name = mark < 0 ? field : field[..mark];
@@ -64,11 +65,11 @@ static class BraceFormat
         {
             int index = name.Length == 0 ? next++
                 : int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : int.MaxValue;
-            value = index < arguments.Positional.Count ? arguments.Positional[index] : null;
+            value = index < positional.Count ? positional[index] : null;
         }
         else
         {
-            value = arguments.Named.FirstOrDefault(argument => argument.Key == name).Value;
+            value = named.GetValueOrDefault(name);
         }
 
         value ??= name.Length > 0 ? throw run.Fail($"the format has no value for '{name}'") : throw run.Fail("the format has more fields than values");

@@ -23,6 +23,7 @@ static class NumberFilters
         ["float"] = new(0, ["default"], (run, value, a) =>
         {
             Operators.RequireDefined(run, value);
+            run.ChargeText(value is StrValue digits ? digits.Text.Length : 0);
             return Numbers.TryFloat(value, out double number) || (value is StrValue text && Numbers.TryParseFloat(text.Text, out number))
                 ? new FloatValue(number)
                 : a[0] ?? new FloatValue(0);
@@ -39,6 +40,7 @@ static class NumberFilters
             return new IntValue(integer);
         }
 
+        run.ChargeText(value is StrValue source ? 4L * source.Text.Length : 0);
         if (radix is not (0 or (>= 2 and <= 36)))
         {
             throw run.Fail("the base of 'int' must be 0 or from 2 to 36");

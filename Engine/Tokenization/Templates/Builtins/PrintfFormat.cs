@@ -10,7 +10,7 @@ namespace NvStream.Tokenization.Templates;
 static class PrintfFormat
 {
     /// <summary>A number wide enough for any template; wider ones could only serve to fill the memory.</summary>
-    const int MaxWidth = 10_000;
+    const int MaxWidth = 1000;
 
     /// <param name="values">What positional conversions take.</param>
     /// <param name="mapping">What <c>%(key)s</c> looks its key up in.</param>

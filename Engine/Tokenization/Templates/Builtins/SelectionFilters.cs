@@ -12,9 +12,9 @@ static class SelectionFilters
         ["rejectattr"] = new((run, value, arguments) => Filtered(run, value, arguments, takesAttribute: true, keeps: false)),
     };
 
-    /// <summary>Nothing comes of a false value, None included, whatever would be applied.</summary>
+    /// <summary>As in Jinja2, nothing comes of a false value, None included, whatever would be applied.</summary>
     static IteratorValue Lazy(Run run, Value value, Func<IEnumerable<Value>, IEnumerable<Value>> apply) =>
-        new(value.IsTrue ? apply(run.Iterate(value)) : []);
+        run.Iterator(value.IsTrue ? apply(run.Iterate(value)) : []);
 
     static Func<Value, Value> Mapping(Run run, Arguments arguments)
     {

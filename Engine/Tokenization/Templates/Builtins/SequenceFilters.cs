@@ -5,7 +5,6 @@ static class SequenceFilters
 {
     static readonly Builtin LengthOf = new((run, value) =>
     {
-        run.ChargeText(value is StrValue text ? text.Text.Length / 4 : 0);
         return new IntValue(value.Length ?? throw run.Fail($"a value of type '{value.TypeName}' has no length"));
     });
 
@@ -20,7 +19,7 @@ static class SequenceFilters
             ?? new UndefinedValue("the last item of an empty sequence is undefined")),
         ["reverse"] = new((run, value) => value is StrValue text
             ? run.Text(text.Slice(text.Length!.Value - 1, -1, text.Length!.Value))
-            : new IteratorValue(Backwards(run, value is IteratorValue ? run.List(run.Iterate(value)) : value, "reverse"))),
+            : run.Iterator(Backwards(run, value is IteratorValue ? run.List(run.Iterate(value)) : value, "reverse"))),
         ["join"] = new(0, ["d", "attribute"], (run, value, a) =>
         {
             var path = new AttributePath(run, a[1]);
@@ -36,18 +35,19 @@ static class SequenceFilters
         }),
         ["sort"] = new(0, ["reverse", "case_sensitive", "attribute"], (run, value, a) =>
         {
+            run.ChargeText(a[2] is StrValue { Text: var text } ? 8L * text.Length : 0);
             AttributePath[] paths = a[2] is StrValue names
                 ? [.. names.Text.Split(',').Select(name => new AttributePath(run, new StrValue(name)))]
                 : [new AttributePath(run, a[2])];
-            return Sorted(run, run.Iterate(value), Argument.Flag(a[0]), item => [.. paths.Select(path => Key(path.Of(run, item), a[1]))]);
+            return Sorted(run, run.Iterate(value), Argument.Flag(a[0]), item => Array.ConvertAll(paths, path => Key(run, path.Of(run, item), a[1])));
         }),
         ["unique"] = new(0, ["case_sensitive", "attribute"], (run, value, a) =>
         {
             var path = new AttributePath(run, a[1]);
             var seen = new DictValue();
-            return new IteratorValue(run.Iterate(value).Where(item =>
+            return run.Iterator(run.Iterate(value).Where(item =>
             {
-                Value key = Key(path.Of(run, item), a[0]);
+                Value key = Key(run, path.Of(run, item), a[0]);
                 bool isNew = seen.GetItem(run, key) is null;
                 seen.Set(run, key, key);
                 return isNew;
@@ -55,8 +55,8 @@ static class SequenceFilters
         }),
         ["items"] = new((run, value) => value switch
         {
-            UndefinedValue => new IteratorValue([]),
-            DictValue dict => new IteratorValue(run.Iterate(new DictView("items", dict))),
+            UndefinedValue => run.Iterator([]),
+            DictValue dict => run.Iterator(dict.Pairs),
             _ => throw run.Fail($"'items' needs a mapping, not a value of type '{value.TypeName}'"),
         }),
         ["dictsort"] = new(0, ["case_sensitive", "by", "reverse"], (run, value, a) =>
@@ -69,7 +69,7 @@ static class SequenceFilters
                 _ => throw run.Fail("'dictsort' sorts by 'key' or 'value'"),
             };
             var pairs = value is DictValue dict ? dict.Pairs : throw run.Fail($"'dictsort' needs a mapping, not a value of type '{value.TypeName}'");
-            return Sorted(run, pairs, Argument.Flag(a[2]), pair => [Key(((TupleValue)pair)[part], a[0])]);
+            return Sorted(run, pairs, Argument.Flag(a[2]), pair => [Key(run, ((TupleValue)pair)[part], a[0])]);
         }),
         ["groupby"] = new(1, ["attribute", "default", "case_sensitive"], GroupBy),
         ["attr"] = new(1, ["name"], (run, value, a) =>
@@ -77,18 +77,13 @@ static class SequenceFilters
     };
 
     /// <summary>A key of sorting and uniqueness: strings without their case, unless told otherwise.</summary>
-    static Value Key(Value value, Value? caseSensitive) =>
-        value is StrValue text && !Argument.Flag(caseSensitive) ? new StrValue(TextCase.Lower(text.Text)) : value;
+    static Value Key(Run run, Value value, Value? caseSensitive) =>
+        value is StrValue text && !Argument.Flag(caseSensitive) ? run.Text(TextCase.Lower(text.Text)) : value;
 
     static ListValue Sorted(Run run, IEnumerable<Value> items, bool isReversed, Func<Value, Value[]> keys)
     {
         var list = run.List(items).List;
         var keyed = list.ConvertAll(item => (Keys: keys(item), Item: item));
-        foreach (Value key in keyed.SelectMany(entry => entry.Keys))
-        {
-            run.ChargeText(key is StrValue text ? text.Text.Length : 0);
-        }
-
         // Reversed comparison, not a reversed result: items that compare equal keep their order either way.
         var sorted = StableSort.Sort(keyed, (a, b) => isReversed ? Compare(run, b.Keys, a.Keys) : Compare(run, a.Keys, b.Keys));
         return new ListValue(sorted.ConvertAll(entry => entry.Item));
@@ -96,6 +91,7 @@ static class SequenceFilters
 
     static int Compare(Run run, Value[] a, Value[] b)
     {
+        run.ChargeItems(2);
         for (int i = 0; i < a.Length; i++)
         {
             if (Operators.Compare(run, a[i], b[i]) is not 0 and var order)
@@ -114,7 +110,7 @@ static class SequenceFilters
         Value? bestKey = null;
         foreach (Value item in run.Iterate(value))
         {
-            Value key = Key(path.Of(run, item), a[0]);
+            Value key = Key(run, path.Of(run, item), a[0]);
             if (best is null || Operators.Compare(run, key, bestKey!) * sign > 0)
             {
                 best = item;
@@ -128,7 +124,7 @@ static class SequenceFilters
     static ListValue GroupBy(Run run, Value value, Value?[] a)
     {
         var path = new AttributePath(run, a[0]);
-        Value KeyOf(Value item) => Key(path.Of(run, item, a[1]), a[2]);
+        Value KeyOf(Value item) => Key(run, path.Of(run, item, a[1]), a[2]);
         var groups = new List<Value>();
         ListValue? group = null;
         foreach (Value item in Sorted(run, run.Iterate(value), isReversed: false, item => [KeyOf(item)]).List)

@@ -24,18 +24,18 @@ static class StringMethods
         ["partition"] = new(1, ["sep"], (run, self, a) => Partition(run, Text(self), Argument.Text(run, a[0]!), fromRight: false)),
         ["rpartition"] = new(1, ["sep"], (run, self, a) => Partition(run, Text(self), Argument.Text(run, a[0]!), fromRight: true)),
         ["startswith"] = new(1, ["prefix", "start", "end"], (run, self, a) =>
-            IsAffix(run, Range(run, self, a[1], a[2]), a[0]!, static (text, affix) => text.StartsWith(affix, StringComparison.Ordinal))),
+            IsAffix(run, Range(run, self, a[1], a[2]), a[0]!, atEnd: false)),
         ["endswith"] = new(1, ["suffix", "start", "end"], (run, self, a) =>
-            IsAffix(run, Range(run, self, a[1], a[2]), a[0]!, static (text, affix) => text.EndsWith(affix, StringComparison.Ordinal))),
+            IsAffix(run, Range(run, self, a[1], a[2]), a[0]!, atEnd: true)),
         ["removeprefix"] = new(1, ["prefix"], (run, self, a) =>
         {
             string prefix = Argument.Text(run, a[0]!);
-            return run.Text(Text(self).StartsWith(prefix, StringComparison.Ordinal) ? Text(self)[prefix.Length..] : Text(self));
+            return run.Text(IsAffix(run, Text(self), prefix, atEnd: false) ? Text(self)[prefix.Length..] : Text(self));
         }),
         ["removesuffix"] = new(1, ["suffix"], (run, self, a) =>
         {
             string suffix = Argument.Text(run, a[0]!);
-            return run.Text(Text(self).EndsWith(suffix, StringComparison.Ordinal) ? Text(self)[..^suffix.Length] : Text(self));
+            return run.Text(IsAffix(run, Text(self), suffix, atEnd: true) ? Text(self)[..^suffix.Length] : Text(self));
         }),
         ["replace"] = new(2, ["old", "new", "count"], (run, self, a) =>
             run.Text(Replace(run, Text(self), Argument.Text(run, a[0]!), Argument.Text(run, a[1]!), Argument.Integer(run, a[2], -1)))),
@@ -136,11 +136,21 @@ static class StringMethods
     static StrValue Strip(Run run, Value self, Value? characters, bool left, bool right)
     {
         string? set = Argument.OptionalText(run, characters);
-        run.ChargeText(set?.Length ?? 0);
-        return run.Text(PythonText.Strip(Text(self), set, left, right));
+        return run.Text(Strip(run, Text(self), set, left, right));
     }
 
-    static ListValue Pieces(Run run, List<string> pieces) => run.List(pieces.Select(piece => (Value)new StrValue(piece)));
+    /// <summary><see cref="PythonText.Strip"/>, charged by what it looks at.</summary>
+    public static string Strip(Run run, string text, string? characters, bool left, bool right)
+    {
+        run.ChargeText(text.Length + 4L * (characters?.Length ?? 0));
+        return PythonText.Strip(text, characters, left, right);
+    }
+
+    static ListValue Pieces(Run run, List<string> pieces)
+    {
+        run.ChargeItems(4L * pieces.Count);
+        return new ListValue(pieces.ConvertAll(piece => (Value)new StrValue(piece)));
+    }
 
     /// <summary>The text from code point <paramref name="start"/> to <paramref name="end"/>, as slices count; null from beyond the end.</summary>
     static StrValue? Range(Run run, Value self, Value? start, Value? end) =>
@@ -165,10 +175,16 @@ static class StringMethods
         return at < 0 ? -1 : first + new StrValue(text[..at]).Length!.Value;
     }
 
-    static BoolValue IsAffix(Run run, StrValue? text, Value affix, Func<string, string, bool> test)
+    static BoolValue IsAffix(Run run, StrValue? text, Value affix, bool atEnd)
     {
         IEnumerable<Value> affixes = affix is TupleValue ? run.Iterate(affix) : [affix];
-        return BoolValue.Of(text is not null && affixes.Any(candidate => test(text.Text, Argument.Text(run, candidate))));
+        return BoolValue.Of(text is not null && affixes.Any(candidate => IsAffix(run, text.Text, Argument.Text(run, candidate), atEnd)));
+    }
+
+    static bool IsAffix(Run run, string text, string affix, bool atEnd)
+    {
+        run.ChargeText(affix.Length);
+        return atEnd ? text.EndsWith(affix, StringComparison.Ordinal) : text.StartsWith(affix, StringComparison.Ordinal);
     }
 
     static TupleValue Partition(Run run, string text, string separator, bool fromRight)

@@ -8,9 +8,7 @@ static class TextFilters
         ["trim"] = new(0, ["chars"], (run, value, a) =>
         {
             string text = Text(run, value);
-            string? set = Argument.OptionalText(run, a[0]);
-            run.ChargeText(set?.Length ?? 0);
-            return run.Text(PythonText.Strip(text, set, true, true));
+            return run.Text(StringMethods.Strip(run, text, Argument.OptionalText(run, a[0]), true, true));
         }),
         ["upper"] = Map(TextCase.Upper),
         ["lower"] = Map(TextCase.Lower),

@@ -32,7 +32,8 @@ sealed class CallExpression(Position at, Expression callee, ArgumentList argumen
             throw callee switch
             {
                 NameExpression name => frame.Run.Unsupported($"the function '{name.Name}'"),
-                AttributeExpression attribute => frame.Run.Unsupported($"the method '{attribute.Name}' ({undefined.Reason})"),
+                AttributeExpression attribute when undefined.Owner is StrValue or SequenceValue or DictValue =>
+                    frame.Run.Unsupported($"the method '{attribute.Name}' of type '{undefined.Owner.TypeName}'"),
                 _ => frame.Run.Fail(undefined.Reason),
             };
         }

@@ -10,6 +10,7 @@ sealed class ForStatement(Position at, AssignTarget target, Expression iterable,
         bool anyCompleted = false;
         while (loop.MoveNext())
         {
+            frame.Run.ChargeItems(4);
             var inner = frame.Inner();
             inner.Set("loop", loop);
             target.Assign(inner, loop.Current);
@@ -38,6 +39,7 @@ sealed class ForStatement(Position at, AssignTarget target, Expression iterable,
         {
             if (filter is not null)
             {
+                frame.Run.ChargeItems(4);
                 var inner = frame.Inner();
                 target.Assign(inner, item);
                 if (!filter.Evaluate(inner).IsTrue)

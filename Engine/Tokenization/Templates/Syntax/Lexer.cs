@@ -12,6 +12,8 @@ sealed class Lexer
     /// <summary>Characters of the longest template that is read; those in use have at most some tens of thousands.</summary>
     public const int MaxSource = 4 << 20;
 
+    const int MaxName = 256;
+
     readonly string _source;
     readonly SourceMap _map;
     readonly List<Token> _tokens = [];
@@ -246,6 +248,11 @@ sealed class Lexer
         while (_at < _source.Length && (_source[_at] == '_' || char.IsLetterOrDigit(_source[_at])))
         {
             _at++;
+        }
+
+        if (_at - start > MaxName)
+        {
+            throw TemplateException.Limit($"a name has {_at - start} characters, more than {MaxName}", _map[start]);
         }
 
         _tokens.Add(new Token(TokenKind.Name, _source[start.._at], _map[start]));

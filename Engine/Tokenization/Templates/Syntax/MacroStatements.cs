@@ -8,6 +8,7 @@ sealed class MacroStatement(Position at, MacroDefinition macro) : Statement(at)
 {
     protected override Flow Perform(Frame frame)
     {
+        frame.Run.ChargeItems(8);
         frame.Set(macro.Name, new MacroValue(macro, frame));
         return Flow.Normal;
     }
@@ -32,6 +33,7 @@ sealed class MacroValue(MacroDefinition macro, Frame scope) : Value
 
     public override Value? Call(Run run, Arguments arguments)
     {
+        run.ChargeItems(4 + 2 * macro.Parameters.Length);
         var frame = scope.Inner();
         var named = arguments.Named.ToDictionary(argument => argument.Key, argument => argument.Value);
         for (int i = 0; i < macro.Parameters.Length; i++)

@@ -16,11 +16,14 @@ static class Access
         Operators.RequireDefined(run, value);
         return value.GetItem(run, key)
             ?? (key is StrValue name ? value.GetAttribute(run, name.Text) : null)
-            ?? (key is StrValue missing
-                ? Missing(value, missing.Text)
-                : new UndefinedValue($"a value of type '{value.TypeName}' has no item {(key is IntValue index ? index.Number.ToString(CultureInfo.InvariantCulture) : $"of type '{key.TypeName}'")}"));
+            ?? key switch
+            {
+                StrValue missing => Missing(value, missing.Text),
+                IntValue index => new UndefinedValue(string.Create(CultureInfo.InvariantCulture, $"a value of type '{value.TypeName}' has no item {index.Number}"), value),
+                _ => new UndefinedValue($"a value of type '{value.TypeName}' has no items by '{key.TypeName}'", value),
+            };
     }
 
     static UndefinedValue Missing(Value value, string name) =>
-        new($"a value of type '{value.TypeName}' has no attribute {PythonText.Quote(name.Length <= 64 ? name : name[..64] + "...")}");
+        new($"a value of type '{value.TypeName}' has no attribute {PythonText.Quote(name.Length <= 64 ? name : name[..64] + "...")}", value);
 }

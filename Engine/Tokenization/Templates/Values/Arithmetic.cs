@@ -100,9 +100,9 @@ static class Arithmetic
                 var items = (SequenceValue)a;
                 run.ChargeItems(4 + Product(items.Count, times));
                 var all = new List<Value>();
-                for (long i = 0; i < times && items.Count > 0; i++)
+                for (long i = 0; i < times * items.Count; i++)
                 {
-                    all.AddRange(items.Items!);
+                    all.Add(items[(int)(i % items.Count)]);
                 }
 
                 return a is ListValue ? new ListValue(all) : new TupleValue(all);

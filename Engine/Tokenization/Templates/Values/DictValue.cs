@@ -43,6 +43,8 @@ sealed class DictValue : Value
 
     public static bool IsKey(Value value) => value is StrValue or IntValue or FloatValue or BoolValue or NoneValue;
 
+    static void ChargeHash(Run run, Value key) => run.ChargeText(key is StrValue text ? text.Text.Length / 2 : 0);
+
     public void Set(Run run, Value key, Value value)
     {
         if (!IsKey(key))
@@ -50,10 +52,15 @@ sealed class DictValue : Value
             throw run.Fail($"a {key.TypeName} cannot be the key of a dict");
         }
 
+        ChargeHash(run, key);
         Entries[key] = value;
     }
 
-    public override Value? GetItem(Run run, Value key) => IsKey(key) ? Entries.GetValueOrDefault(key) : null;
+    public override Value? GetItem(Run run, Value key)
+    {
+        ChargeHash(run, key);
+        return IsKey(key) ? Entries.GetValueOrDefault(key) : null;
+    }
 
     public override Value? GetAttribute(Run run, string name) => BoundMethod.Find(DictMethods.Table, this, name);
 
@@ -98,5 +105,5 @@ sealed class NamespaceValue(DictValue attributes) : Value
 
     public override string TypeName => "Namespace";
 
-    public override Value? GetAttribute(Run run, string name) => Attributes[name];
+    public override Value? GetAttribute(Run run, string name) => Attributes.GetItem(run, new StrValue(name));
 }

@@ -62,6 +62,7 @@ sealed class JsonPrinter(Run run, bool ensureAscii, string? indent, string itemS
         _output.Append(open);
         for (int i = 0; i < count; i++)
         {
+            run.ChargeText(itemSeparator.Length + keySeparator.Length);
             _output.Append(i > 0 ? itemSeparator : "");
             NewLine(depth + 1);
             append(i);
@@ -98,7 +99,7 @@ sealed class JsonPrinter(Run run, bool ensureAscii, string? indent, string itemS
 
     void AppendString(string text)
     {
-        run.ChargeText(text.Length + itemSeparator.Length);
+        run.ChargeText(text.Length);
         _output.Append('"');
         foreach (char c in text)
         {

@@ -9,6 +9,7 @@ static class Operators
         switch (a, b)
         {
             case (StrValue x, StrValue y):
+                run.ChargeText(x.Text.Length == y.Text.Length ? x.Text.Length / 4 : 0);
                 return x.Text == y.Text;
             case (ListValue x, ListValue y):
                 return x.Count == y.Count && AllEqual(run, x, y, depth);
@@ -53,6 +54,7 @@ static class Operators
         switch (a, b)
         {
             case (StrValue x, StrValue y):
+                run.ChargeText(Math.Min(x.Text.Length, y.Text.Length) / 4);
                 return PythonText.Compare(x.Text, y.Text);
             case (ListValue x, ListValue y):
                 return OrderItems(run, x, y, depth);

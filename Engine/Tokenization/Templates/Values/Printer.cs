@@ -24,7 +24,7 @@ static class Printer
     static void Append(Run run, StringBuilder output, Value value, int depth)
     {
         run.CheckDepth(depth);
-        run.ChargeText(4);
+        run.ChargeText(16);
         int start = output.Length;
         switch (value)
         {

@@ -50,8 +50,11 @@ sealed class FloatValue(double value) : Value
 /// is an error that says what was missing.
 /// </summary>
 /// <param name="reason">What is missing: "'tools' is undefined".</param>
-sealed class UndefinedValue(string reason) : Value
+/// <param name="owner">The value that lacks an attribute or item, where that is what is missing.</param>
+sealed class UndefinedValue(string reason, Value? owner = null) : Value
 {
+    public Value? Owner => owner;
+
     public string Reason { get; } = reason;
 
     public override string TypeName => "Undefined";

@@ -107,12 +107,13 @@ sealed class RangeValue(long start, long stop, long step, int count) : SequenceV
 }
 
 /// <summary>
-/// What the lazy filters (<c>map</c>, <c>select</c>, <c>reverse</c>, ...) give: it can be gone through once, has no
-/// length, and is true even when empty, as a Python generator is.
+/// What the filters that are lazy in Jinja2 (<c>map</c>, <c>select</c>, <c>reverse</c>, ...) give: it can be gone
+/// through once, has no length, and is true even when empty, as a Python generator is. The items are there from the
+/// start: a generator over a generator over a generator has no bound to its depth.
 /// </summary>
-sealed class IteratorValue(IEnumerable<Value> source) : Value
+sealed class IteratorValue(IReadOnlyList<Value> items) : Value
 {
-    readonly IEnumerator<Value> _source = source.GetEnumerator();
+    int _next;
 
     public override string TypeName => "generator";
 
@@ -120,9 +121,9 @@ sealed class IteratorValue(IEnumerable<Value> source) : Value
     {
         get
         {
-            while (_source.MoveNext())
+            while (_next < items.Count)
             {
-                yield return _source.Current;
+                yield return items[_next++];
             }
         }
     }

@@ -4,7 +4,7 @@ namespace NvStream.Tokenization.Templates;
 
 /// <summary>
 /// A string: UTF-16 here, code points to templates. Length, index and slice count code points; the offsets of a text
-/// that has surrogates are worked out once. A surrogate without its partner counts as one.
+/// that has surrogates are worked out once, so that this is paid for with the making of the string. A surrogate without its partner counts as one.
 /// </summary>
 sealed class StrValue(string text) : Value
 {
@@ -47,11 +47,6 @@ sealed class StrValue(string text) : Value
         if (!Numbers.TryInteger(key, out long index))
         {
             return null;
-        }
-
-        if (!_isMeasured)
-        {
-            run.ChargeText(Text.Length);
         }
 
         int length = Length!.Value;
