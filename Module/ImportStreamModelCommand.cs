@@ -75,7 +75,7 @@ public sealed class ImportStreamModelCommand : PathCmdlet
 
     private protected override void Begin()
     {
-        _options = LoadDefaults().Apply(_options, IsGiven, WriteVerbose);
+        _options = LoadDefaults().Apply(_options, IsGiven, WriteVerbose, WriteWarning);
         _loader = new(this, Pump, StopToken);
     }
 

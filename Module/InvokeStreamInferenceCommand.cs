@@ -120,7 +120,7 @@ public sealed class InvokeStreamInferenceCommand : StreamCmdlet
     {
         var defaults = LoadDefaults();
         var batchSize = BatchSize;
-        _request = defaults.Apply(_request, ref batchSize, IsGiven, WriteVerbose);
+        _request = defaults.Apply(_request, ref batchSize, IsGiven, WriteVerbose, WriteWarning);
         _window = new(this, Pump, FindModel(defaults), batchSize == 0 ? AutoBatchSize : batchSize, Stream, StopToken);
     }
 
@@ -170,7 +170,7 @@ public sealed class InvokeStreamInferenceCommand : StreamCmdlet
             throw path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? GgufException.NotFound(path) : ModuleException.ModelNotFound(path, LoadedModels.All);
         }
 
-        var options = defaults.Apply(new ModelOptions { Name = Path.GetFileNameWithoutExtension(file) }, _ => false, WriteVerbose);
+        var options = defaults.Apply(new ModelOptions { Name = Path.GetFileNameWithoutExtension(file) }, _ => false, WriteVerbose, WriteWarning);
         return _ownModel = new ModelLoader(this, Pump, StopToken).Load(file, options);
     }
 

@@ -16,20 +16,26 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
     public StreamModel Load(string path, ModelOptions options)
     {
         var activity = $"Importing {options.Name}";
+        StreamModel? model = null;
         try
         {
-            var model = pump.Run(
+            model = pump.Run(
                 () => StreamModel.Load(path, options, new Reporter(this, activity), stopping),
                 abandoned: late => late.Dispose());
+            ShowEnd(activity);
             Explain(model);
             return model;
         }
-        finally
+        catch
         {
+            // Every Write* throws once the pipeline stops; nobody else knows of the model yet.
+            model?.Dispose();
             if (!stopping.IsCancellationRequested)
             {
-                cmdlet.WriteProgress(new(ProgressId, activity, "Done") { RecordType = ProgressRecordType.Completed });
+                ShowEnd(activity);
             }
+
+            throw;
         }
     }
 
@@ -48,6 +54,8 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
         cmdlet.WriteVerbose($"{model.Name}: device {model.Device}, route {model.Route}: {model.RouteReason}");
         cmdlet.WriteVerbose($"{model.Name}: loaded in {Human.Time(model.LoadTime)}.");
     }
+
+    void ShowEnd(string activity) => cmdlet.WriteProgress(new(ProgressId, activity, "Done") { RecordType = ProgressRecordType.Completed });
 
     void Show(string activity, LoadProgress progress)
     {

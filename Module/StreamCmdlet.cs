@@ -29,7 +29,7 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
     protected sealed override void EndProcessing() => Guard(End);
 
     /// <summary>Only signals: the pipeline thread and the workers see it and leave.</summary>
-    protected sealed override void StopProcessing() => _ = _stop.CancelAsync();
+    protected sealed override void StopProcessing() => _stop.Cancel();
 
     private protected virtual void Begin()
     {
@@ -51,7 +51,7 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
     /// <summary>PowerShell calls this when the pipeline is done, also after a stop or an error downstream.</summary>
     public void Dispose()
     {
-        _ = _stop.CancelAsync();
+        _stop.Cancel();
         Release();
         GC.SuppressFinalize(this);
     }

@@ -69,12 +69,9 @@ sealed class WorkerPump(CancellationToken stopping)
         }
         catch
         {
-            if (abandoned is not null)
-            {
-                task.ContinueWith(t => abandoned(t.Result), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-            }
-
-            Settle(task);
+            Settle(abandoned is null
+                ? task
+                : task.ContinueWith(t => abandoned(t.Result), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default));
             throw;
         }
 

@@ -135,7 +135,9 @@ Describe 'The NvStream module' {
         It 'is not harmed by another module''s older Microsoft.Extensions' {
             # A stand-in of the same name and an older version, loaded first where the engine's would otherwise be looked for.
             $old = "$TestDrive/Microsoft.Extensions.Configuration.dll"
-            Add-Type -OutputAssembly $old -TypeDefinition '[assembly: System.Reflection.AssemblyVersion("2.0.0.0")] namespace Microsoft.Extensions.Configuration { public class ConfigurationBuilder { } }'
+            $builder = [Reflection.Emit.PersistedAssemblyBuilder]::new('Microsoft.Extensions.Configuration, Version=2.0.0.0', [object].Assembly)
+            $null = $builder.DefineDynamicModule('Main').DefineType('Microsoft.Extensions.Configuration.ConfigurationBuilder', 'Public').CreateType()
+            $builder.Save($old)
             $script = "
                 Add-Type -Path '$old'
                 Import-Module '$Manifest'
@@ -154,11 +156,10 @@ Describe 'The NvStream module' {
     }
 
     Context 'examples' {
-        It '<Name> runs, in at most 20 lines' -ForEach (Get-ChildItem "$PSScriptRoot/../examples/*.ps1") {
-            (Get-Content $FullName).Count | Should -BeLessOrEqual 20
-            $out = Join-Path $TestDrive $BaseName
-            $arguments = (Get-Command $FullName).Parameters.ContainsKey('OutputFolder') ? @('-OutputFolder', $out) : @()
-            $text = pwsh -NoProfile -NonInteractive -File $FullName @arguments 2>&1 | Out-String
+        It '<_.Name> runs, in at most 20 lines' -ForEach (Get-ChildItem "$PSScriptRoot/../examples/*.ps1") {
+            (Get-Content $_).Count | Should -BeLessOrEqual 20
+            $arguments = (Get-Command $_).Parameters.ContainsKey('OutputFolder') ? @('-OutputFolder', "$TestDrive/out") : @()
+            $text = pwsh -NoProfile -NonInteractive -File $_ @arguments 2>&1 | Out-String
             $LASTEXITCODE | Should -Be 0 -Because $text
             $text | Should -Match '\S'
             $text | Should -Not -Match 'Exception|Error'

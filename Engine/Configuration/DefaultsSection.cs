@@ -4,7 +4,7 @@ using NvStream.Streaming;
 namespace NvStream.Configuration;
 
 /// <summary>One section's values, each read as what it must be; a value that the caller gives is not looked at.</summary>
-sealed class DefaultsSection(StreamDefaults defaults, string name, Func<string, bool> isGiven, Action<string>? log)
+sealed class DefaultsSection(StreamDefaults defaults, string name, Func<string, bool> isGiven, Action<string>? log, Action<string>? warn)
 {
     readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
@@ -44,7 +44,7 @@ sealed class DefaultsSection(StreamDefaults defaults, string name, Func<string, 
     public T? OneOf<T>(string setting)
         where T : struct, Enum => Text(setting) is not { } text
         ? null
-        : Enum.TryParse<T>(text, ignoreCase: true, out var value) && Enum.IsDefined(value)
+        : !char.IsAsciiDigit(text.Trim().FirstOrDefault()) && Enum.TryParse<T>(text, ignoreCase: true, out var value) && Enum.IsDefined(value)
             ? value
             : throw Bad(setting, text, "one of " + string.Join(", ", Enum.GetNames<T>()));
 
@@ -78,7 +78,7 @@ sealed class DefaultsSection(StreamDefaults defaults, string name, Func<string, 
     {
         foreach (var key in defaults.KeysOf(name).Where(k => !_known.Contains(k)))
         {
-            log?.Invoke($"'{Key(key)}' is no setting; those of {name} are {string.Join(", ", _known)}.");
+            warn?.Invoke($"'{Key(key)}' is no setting, by {defaults.OriginOf(Key(key))}; those of {name} are {string.Join(", ", _known)}.");
         }
     }
 

@@ -46,11 +46,12 @@ public sealed class StreamDefaults
 
     /// <summary>Fills in what the caller has not given from section <c>Import</c>; keys are the properties' names.</summary>
     /// <param name="isGiven">Whether the caller gave the property of this name.</param>
-    /// <param name="log">Gets a line for each default used and each key that is no setting.</param>
+    /// <param name="log">Gets a line for each default that is used.</param>
+    /// <param name="warn">Gets a line for each key that is no setting.</param>
     /// <exception cref="ConfigurationException">A value that cannot be used; says where it stands.</exception>
-    public ModelOptions Apply(ModelOptions options, Func<string, bool> isGiven, Action<string>? log = null)
+    public ModelOptions Apply(ModelOptions options, Func<string, bool> isGiven, Action<string>? log = null, Action<string>? warn = null)
     {
-        var import = new DefaultsSection(this, "Import", isGiven, log);
+        var import = new DefaultsSection(this, "Import", isGiven, log, warn);
         var filled = options with
         {
             Device = import.Text(nameof(options.Device)) ?? options.Device,
@@ -70,9 +71,9 @@ public sealed class StreamDefaults
 
     /// <summary>As the other, from section <c>Inference</c>.</summary>
     /// <param name="batchSize">How many prompts share a pass; 0 lets memory decide. Not part of a request.</param>
-    public GenerationRequest Apply(GenerationRequest request, ref int batchSize, Func<string, bool> isGiven, Action<string>? log = null)
+    public GenerationRequest Apply(GenerationRequest request, ref int batchSize, Func<string, bool> isGiven, Action<string>? log = null, Action<string>? warn = null)
     {
-        var inference = new DefaultsSection(this, "Inference", isGiven, log);
+        var inference = new DefaultsSection(this, "Inference", isGiven, log, warn);
         var sampling = request.Sampling;
         var filled = request with
         {

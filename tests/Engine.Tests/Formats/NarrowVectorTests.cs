@@ -30,8 +30,13 @@ public class NarrowVectorTests
             $"the tests run inside {executable}, not in their own program");
 
         var start = new ProcessStartInfo(executable) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.ArgumentList.Add("--filter-namespace");
-        start.ArgumentList.Add(typeof(NarrowVectorTests).Namespace!);
+        Type[] classes = [typeof(MultiplyTests), typeof(DequantizeTests), typeof(ActivationsTests), typeof(NarrowVectorTests)];
+        start.ArgumentList.Add("--filter-class");
+        foreach (var tests in classes)
+        {
+            start.ArgumentList.Add(tests.FullName!);
+        }
+
 
         start.Environment[Marker] = "1";
         start.Environment[instructions] = "0";

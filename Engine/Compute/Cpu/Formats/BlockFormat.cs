@@ -13,20 +13,24 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlo
     const int Alignment = 32;
     const int SumsBytes = TileRows * 32;
 
+    static int GroupBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TProduct.BlocksPerGroup * TBlock.Bytes;
+    }
+
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(
         byte* rows, long rowBytes, int rowCount, int columns,
         byte* activations, long activationStride, int activationRows, float* y, int yStride)
     {
-        var groupBytes = Activations.GroupElements / BlockElements * BlockBytes;
-        var memory = stackalloc byte[Alignment + SumsBytes + TProduct.UnpackedBytes + groupBytes];
+        var memory = stackalloc byte[Alignment + SumsBytes + TProduct.UnpackedBytes + GroupBytes];
         var sums = (byte*)(((nint)memory + Alignment - 1) & -Alignment);
         var unpacked = sums + SumsBytes;
         var shape = new RowShape
         {
             WholeGroups = columns / Activations.GroupElements,
-            GroupBytes = groupBytes,
             TailBytes = columns % Activations.GroupElements / BlockElements * BlockBytes,
             Tail = unpacked + TProduct.UnpackedBytes,
             Unpacked = unpacked,
@@ -73,7 +77,9 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlo
         var groups = shape.Groups;
         for (var g = 0; g < groups; g++)
         {
-            sum = TProduct.Add(sum, shape.Group(row, g), activations);
+            var group = shape.Group(row, g);
+            Prefetch.Ahead(group, GroupBytes);
+            sum = TProduct.Add(sum, group, activations);
             activations += Activations.GroupBytes;
         }
 
@@ -90,7 +96,9 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlo
         var groups = shape.Groups;
         for (var g = 0; g < groups; g++)
         {
-            TProduct.AddTile(sums, count, shape.Group(row, g), activations, activationStride, unpacked);
+            var group = shape.Group(row, g);
+            Prefetch.Ahead(group, GroupBytes);
+            TProduct.AddTile(sums, count, group, activations, activationStride, unpacked);
             activations += Activations.GroupBytes;
         }
 
@@ -118,16 +126,15 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct>() : WeightFormat(TBlo
     // A row's last blocks, fewer than a group, with blocks of zeros after them: nothing is read past the row.
     static void PadTail(byte* row, in RowShape shape)
     {
-        var blocks = new ReadOnlySpan<byte>(row + (long)shape.WholeGroups * shape.GroupBytes, shape.TailBytes);
+        var blocks = new ReadOnlySpan<byte>(row + (long)shape.WholeGroups * GroupBytes, shape.TailBytes);
         blocks.CopyTo(new Span<byte>(shape.Tail, shape.TailBytes));
-        new Span<byte>(shape.Tail + shape.TailBytes, shape.GroupBytes - shape.TailBytes).Clear();
+        new Span<byte>(shape.Tail + shape.TailBytes, GroupBytes - shape.TailBytes).Clear();
     }
 
     /// <summary>A row as groups, the last of which may be a padded copy, and the call's scratch.</summary>
     struct RowShape
     {
         public int WholeGroups;
-        public int GroupBytes;
         public int TailBytes;
         public byte* Tail;
         public byte* Unpacked;

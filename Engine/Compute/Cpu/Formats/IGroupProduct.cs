@@ -7,6 +7,8 @@ internal unsafe interface IGroupProduct
 {
     static abstract ActivationEncoding Encoding { get; }
 
+    static abstract int BlocksPerGroup { get; }
+
     /// <summary>Bytes of scratch for an unpacked group.</summary>
     static abstract int UnpackedBytes { get; }
 

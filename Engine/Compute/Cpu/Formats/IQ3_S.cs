@@ -16,9 +16,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 106  byte scales[4]   nibble j: the scale of group j
 /// </code>
 /// </summary>
-internal readonly unsafe struct IQ3_S : ISuperBlock
+internal readonly unsafe struct IQ3_S : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.IQ3_S;
+
+    public static int Bytes => 110;
 
     public static bool IsSigned => true;
 

@@ -16,9 +16,11 @@ namespace NvStream.Compute.Cpu.Formats;
 ///                    the eighth of each octet makes the number of minus signs even; bits 28..31 the scale
 /// </code>
 /// </summary>
-internal readonly unsafe struct IQ3_XXS : ISuperBlock
+internal readonly unsafe struct IQ3_XXS : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.IQ3_XXS;
+
+    public static int Bytes => 98;
 
     public static bool IsSigned => true;
 

@@ -11,10 +11,8 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 2  byte qs[16]   low nibbles: elements 0..15, high nibbles: 16..31
 /// </code>
 /// </summary>
-internal readonly unsafe struct IQ4_NL : ISmallBlock
+internal readonly unsafe struct IQ4_NL : IWeightBlock, ISmallBlock
 {
-    const int Bytes = 18;
-
     /// <summary>The quants' values (ggml-common.h, kvalues_iq4nl), which IQ4_XS shares.</summary>
     public static ReadOnlySpan<sbyte> Values =>
         [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
@@ -29,6 +27,8 @@ internal readonly unsafe struct IQ4_NL : ISmallBlock
     }
 
     public static TensorType Type => TensorType.IQ4_NL;
+
+    public static int Bytes => 18;
 
     public static bool IsSigned => true;
 

@@ -14,9 +14,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 8  byte qs[128]       16 bytes hold a group: low nibbles its elements 0..15, high nibbles 16..31
 /// </code>
 /// </summary>
-internal readonly unsafe struct IQ4_XS : ISuperBlock
+internal readonly unsafe struct IQ4_XS : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.IQ4_XS;
+
+    public static int Bytes => 136;
 
     public static bool IsSigned => true;
 

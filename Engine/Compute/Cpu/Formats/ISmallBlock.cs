@@ -3,8 +3,11 @@ using System.Runtime.Intrinsics;
 namespace NvStream.Compute.Cpu.Formats;
 
 /// <summary>A block of 32 weights: weight = scale * quant + minimum. Eight of them make a group.</summary>
-internal unsafe interface ISmallBlock : IWeightBlock
+internal unsafe interface ISmallBlock
 {
+    /// <summary>Whether quants run over -128..127; otherwise over 0..127, which multiplies faster.</summary>
+    static abstract bool IsSigned { get; }
+
     /// <summary>Whether a minimum is ever other than zero.</summary>
     static abstract bool HasMinimum { get; }
 

@@ -6,8 +6,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// A block of 256 weights in 16 groups of 16:
 /// weight = Scale * scales[group] * quant + (Scale or MinimumScale) * minima[group].
 /// </summary>
-internal unsafe interface ISuperBlock : IWeightBlock
+internal unsafe interface ISuperBlock
 {
+    /// <summary>Whether quants run over -128..127; otherwise over 0..127, which multiplies faster.</summary>
+    static abstract bool IsSigned { get; }
+
     static abstract MinimumKind Minimum { get; }
 
     /// <summary>The 32 quants of groups 2 * part and 2 * part + 1.</summary>

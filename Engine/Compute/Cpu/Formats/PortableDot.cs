@@ -44,7 +44,7 @@ internal readonly struct PortableDot : IDotInstructions
         Vector128.Shuffle(table.GetLower(), indices.GetLower()),
         Vector128.Shuffle(table.GetUpper(), indices.GetUpper()));
 
-    // Products fit 16 bits (128 * 127). Sums of neighbours, then of those of the lower and of the upper eight.
+    // Products fit 16 bits (128 * 127). Neighbours are added within the lower and the upper eight, then the two together.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Vector128<int> Dot(Vector128<sbyte> weights, Vector128<sbyte> activations)
     {

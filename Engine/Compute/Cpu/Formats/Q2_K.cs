@@ -12,9 +12,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 80  float16 d, dmin
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q2_K : ISuperBlock
+internal readonly unsafe struct Q2_K : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.Q2_K;
+
+    public static int Bytes => 84;
 
     public static bool IsSigned => false;
 

@@ -14,9 +14,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 108  float16 d
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q3_K : ISuperBlock
+internal readonly unsafe struct Q3_K : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.Q3_K;
+
+    public static int Bytes => 110;
 
     public static bool IsSigned => false;
 

@@ -11,11 +11,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 2  byte qs[16]   low nibbles: elements 0..15, high nibbles: 16..31
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q4_0 : ISmallBlock
+internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
 {
-    const int Bytes = 18;
-
     public static TensorType Type => TensorType.Q4_0;
+
+    public static int Bytes => 18;
 
     public static bool IsSigned => false;
 

@@ -11,11 +11,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 4  byte qs[16]   low nibbles: elements 0..15, high nibbles: 16..31
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q4_1 : ISmallBlock
+internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
 {
-    const int Bytes = 20;
-
     public static TensorType Type => TensorType.Q4_1;
+
+    public static int Bytes => 20;
 
     public static bool IsSigned => false;
 

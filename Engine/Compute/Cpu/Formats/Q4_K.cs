@@ -12,9 +12,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 16  byte qs[128]      32 bytes hold 64 elements: low nibbles the first 32, high nibbles the next
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q4_K : ISuperBlock
+internal readonly unsafe struct Q4_K : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.Q4_K;
+
+    public static int Bytes => 144;
 
     public static bool IsSigned => false;
 

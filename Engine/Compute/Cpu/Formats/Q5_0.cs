@@ -12,11 +12,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 6  byte qs[16]   low nibbles: elements 0..15, high nibbles: 16..31
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q5_0 : ISmallBlock
+internal readonly unsafe struct Q5_0 : IWeightBlock, ISmallBlock
 {
-    const int Bytes = 22;
-
     public static TensorType Type => TensorType.Q5_0;
+
+    public static int Bytes => 22;
 
     public static bool IsSigned => false;
 

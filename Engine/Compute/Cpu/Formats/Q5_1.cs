@@ -12,11 +12,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 8  byte qs[16]   low nibbles: elements 0..15, high nibbles: 16..31
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q5_1 : ISmallBlock
+internal readonly unsafe struct Q5_1 : IWeightBlock, ISmallBlock
 {
-    const int Bytes = 24;
-
     public static TensorType Type => TensorType.Q5_1;
+
+    public static int Bytes => 24;
 
     public static bool IsSigned => false;
 

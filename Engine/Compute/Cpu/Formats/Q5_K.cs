@@ -13,9 +13,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 48  byte qs[128]      32 bytes hold 64 elements: low nibbles the first 32, high nibbles the next
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q5_K : ISuperBlock
+internal readonly unsafe struct Q5_K : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.Q5_K;
+
+    public static int Bytes => 176;
 
     public static bool IsSigned => false;
 

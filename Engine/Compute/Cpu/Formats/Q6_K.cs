@@ -13,9 +13,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 208  float16 d
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q6_K : ISuperBlock
+internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
 {
     public static TensorType Type => TensorType.Q6_K;
+
+    public static int Bytes => 210;
 
     public static bool IsSigned => false;
 

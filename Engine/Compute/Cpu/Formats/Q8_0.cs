@@ -11,11 +11,11 @@ namespace NvStream.Compute.Cpu.Formats;
 /// 2  sbyte qs[32]
 /// </code>
 /// </summary>
-internal readonly unsafe struct Q8_0 : ISmallBlock
+internal readonly unsafe struct Q8_0 : IWeightBlock, ISmallBlock
 {
-    const int Bytes = 34;
-
     public static TensorType Type => TensorType.Q8_0;
+
+    public static int Bytes => 34;
 
     public static bool IsSigned => true;
 

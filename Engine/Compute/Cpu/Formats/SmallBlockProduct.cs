@@ -13,6 +13,8 @@ internal readonly unsafe struct SmallBlockProduct<TBlock, TDot> : IGroupProduct
 {
     public static ActivationEncoding Encoding => ActivationEncoding.Q8_32;
 
+    public static int BlocksPerGroup => 8;
+
     public static int UnpackedBytes => UnpackedSmallBlocks<TBlock>.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

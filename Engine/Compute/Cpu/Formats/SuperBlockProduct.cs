@@ -13,6 +13,8 @@ internal readonly unsafe struct SuperBlockProduct<TBlock, TDot> : IGroupProduct
 {
     public static ActivationEncoding Encoding => ActivationEncoding.Q8_256;
 
+    public static int BlocksPerGroup => 1;
+
     public static int UnpackedBytes => UnpackedSuperBlock<TBlock>.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

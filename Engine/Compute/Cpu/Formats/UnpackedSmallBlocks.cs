@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using NvStream.Gguf;
 
 namespace NvStream.Compute.Cpu.Formats;
 
@@ -10,13 +9,9 @@ internal readonly unsafe struct UnpackedSmallBlocks<TBlock> : ISmallBlock
 {
     public static int Bytes => Activations.GroupElements + sizeof(SmallBlockScales);
 
-    public static TensorType Type => TBlock.Type;
-
     public static bool IsSigned => TBlock.IsSigned;
 
     public static bool HasMinimum => TBlock.HasMinimum;
-
-    public static void Dequantize(byte* block, float* values) => throw new NotSupportedException();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants<TDot>(byte* group, int index)

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using NvStream.Gguf;
 
 namespace NvStream.Compute.Cpu.Formats;
 
@@ -10,13 +9,9 @@ internal readonly unsafe struct UnpackedSuperBlock<TBlock> : ISuperBlock
 {
     public static int Bytes => Activations.GroupElements + sizeof(SuperBlockScales);
 
-    public static TensorType Type => TBlock.Type;
-
     public static bool IsSigned => TBlock.IsSigned;
 
     public static MinimumKind Minimum => TBlock.Minimum;
-
-    public static void Dequantize(byte* block, float* values) => throw new NotSupportedException();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants<TDot>(byte* block, int part)

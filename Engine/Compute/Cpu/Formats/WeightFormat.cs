@@ -33,8 +33,13 @@ internal abstract unsafe class WeightFormat
     /// <summary>What <see cref="Multiply"/> wants its activations encoded as.</summary>
     public ActivationEncoding Encoding { get; }
 
-    /// <summary>The instructions that products of quantized weights use on this machine, for reports.</summary>
-    public static string InstructionSets => Avx2.IsSupported ? Avx2Dot.Name : Dp.IsSupported ? NeonDot.Name : PortableDot.Name;
+    /// <summary>The instruction sets that products use on this machine, for reports: "AVX2, AVX-512".</summary>
+    public static string InstructionSets => !Avx2.IsSupported
+        ? Dp.IsSupported ? NeonDot.Name : PortableDot.Name
+        : Vector512.IsHardwareAccelerated ? $"{Avx2Dot.Name}, AVX-512" : Avx2Dot.Name;
+
+    /// <summary>Bits of the widest vector that products use on this machine.</summary>
+    public static int VectorWidth => !Avx2.IsSupported ? 128 : Vector512.IsHardwareAccelerated ? 512 : 256;
 
     /// <summary>The format of a type, or null when the type is not supported.</summary>
     public static WeightFormat? For(TensorType type) => (uint)type < (uint)Formats.Length ? Formats[(int)type] : null;
@@ -131,11 +136,11 @@ internal abstract unsafe class WeightFormat
     protected abstract void Dequantize(byte* blocks, int count, float* values);
 
     static BlockFormat<TBlock, SmallBlockProduct<TBlock, TDot>> CreateSmall<TBlock, TDot>()
-        where TBlock : struct, ISmallBlock
+        where TBlock : struct, IWeightBlock, ISmallBlock
         where TDot : struct, IDotInstructions => new();
 
     static BlockFormat<TBlock, SuperBlockProduct<TBlock, TDot>> CreateSuper<TBlock, TDot>()
-        where TBlock : struct, ISuperBlock
+        where TBlock : struct, IWeightBlock, ISuperBlock
         where TDot : struct, IDotInstructions => new();
 
     static WeightFormat?[] CreateAll()

@@ -1,0 +1,36 @@
+using System.Runtime.CompilerServices;
+using NvStream.Gguf;
+
+namespace NvStream.Benchmarks;
+
+/// <summary>What every measurement is given: how often, on how many threads, and where things lie.</summary>
+/// <param name="Repeats">Values behind a median.</param>
+/// <param name="Threads">Compute threads of both programs of a comparison.</param>
+sealed record Bench(int Repeats, int Threads)
+{
+    /// <summary>This project's folder, as compiled.</summary>
+    public static string Project { get; } = Path.GetDirectoryName(Here())!;
+
+    public static string Repository { get; } = Path.GetFullPath(Path.Combine(Project, "..", ".."));
+
+    /// <summary>Models and packages, made once and kept; ignored by git.</summary>
+    public static string Cache { get; } = Directory.CreateDirectory(Path.Combine(Project, "cache")).FullName;
+
+    /// <summary>The 1.1B shape in Q4_K_M, the model of most measurements.</summary>
+    public static string Model() => Make("1.1B-Q4_K_M", SyntheticModel.OfShape("1.1B"));
+
+    /// <summary>A model in the cache, made if it is not there.</summary>
+    public static string Make(string name, SyntheticModel model)
+    {
+        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(Cache, "models")).FullName, name + ".gguf");
+        if (!File.Exists(path))
+        {
+            Console.Error.WriteLine($"making {path} ({model.Describe().TensorBytes / 1e9:F2} GB)");
+            model.Write(path);
+        }
+
+        return path;
+    }
+
+    static string Here([CallerFilePath] string path = "") => path;
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+
+namespace NvStream.Benchmarks;
+
+/// <summary>One thing that can be measured.</summary>
+/// <param name="Name">As on the command line.</param>
+sealed record Measurement(string Name, string Summary, Func<Bench, Task<Section>> Measure);
+
+/// <summary>The command line.</summary>
+sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, string? JsonPath)
+{
+    const string All = "all";
+    const int DefaultRepeats = 5;
+
+    static readonly Measurement[] s_known =
+    [
+        new("streaming", "the belt against fio, streamed passes against resident ones", Streaming.Measure),
+        new("memory", "peak resident set under a budget", Memory.Measure),
+        new("decode", "decode and prefill rates against llama.cpp", Decode.Measure),
+        new("operations", "where the time of a pass goes", b => Task.FromResult(Operations.Measure(b))),
+        new("kernels", "bytes and multiply-adds per second of each kernel", b => Task.FromResult(KernelBenchmarks.Measure(b))),
+        new("import", "time of Import-Module in a fresh shell", Import.Measure),
+    ];
+
+    public static string Usage { get; } = $"""
+        usage: dotnet run -c Release --project tests/Benchmarks -- [WHAT...] [options]
+
+        {string.Join(Environment.NewLine, s_known.Select(m => $"  {m.Name,-16}{m.Summary}"))}
+          {All,-16}everything, one report; the default
+
+          --repeats N     values behind each median (default {DefaultRepeats})
+          --threads N     compute threads of both programs of a comparison (default: cores)
+          --json FILE     writes the report as JSON too
+        """;
+
+    /// <summary>Null, with what is wrong, where the command line is not understood.</summary>
+    public static Options? Parse(string[] arguments, out string problem)
+    {
+        var chosen = new List<Measurement>();
+        var bench = new Bench(DefaultRepeats, Environment.ProcessorCount);
+        string? json = null;
+        problem = "";
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            var argument = arguments[i];
+            var value = i + 1 < arguments.Length ? arguments[i + 1] : "";
+            var number = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var n) && n > 0 ? n : 0;
+            switch (argument)
+            {
+                case All:
+                    chosen.AddRange(s_known);
+                    break;
+                case "--repeats" when number > 0:
+                    bench = bench with { Repeats = number };
+                    i++;
+                    break;
+                case "--threads" when number > 0:
+                    bench = bench with { Threads = number };
+                    i++;
+                    break;
+                case "--json" when value.Length > 0:
+                    json = value;
+                    i++;
+                    break;
+                default:
+                    if (Array.Find(s_known, m => m.Name == argument) is not { } measurement)
+                    {
+                        problem = $"'{argument}' is not understood";
+                        return null;
+                    }
+
+                    chosen.Add(measurement);
+                    break;
+            }
+        }
+
+        return new(chosen.Count == 0 ? s_known : [.. chosen.Distinct()], bench, json);
+    }
+}

@@ -1,0 +1,26 @@
+namespace NvStream.Benchmarks;
+
+/// <summary>What one measurement found: samples, checks against targets, and what a reader has to know of them.</summary>
+sealed class Section(string name, string title)
+{
+    /// <summary>As on the command line.</summary>
+    public string Name { get; } = name;
+
+    public string Title { get; } = title;
+
+    public List<string> Notes { get; } = [];
+
+    public List<Sample> Samples { get; } = [];
+
+    public List<Check> Checks { get; } = [];
+
+    /// <summary>Why parts of it, or all, were not measured.</summary>
+    public List<string> Skipped { get; } = [];
+
+    public Sample Add(string name, string unit, IEnumerable<double> values)
+    {
+        var sample = new Sample(name, unit, [.. values]);
+        Samples.Add(sample);
+        return sample;
+    }
+}

@@ -1,0 +1,130 @@
+using NvStream.Inference;
+using NvStream.Storage;
+using NvStream.Streaming;
+
+namespace NvStream.Benchmarks;
+
+/// <summary>What a run of prompts cost.</summary>
+/// <param name="Prefill">Prompt tokens per second up to the first token, of the first sequence.</param>
+/// <param name="Decode">Tokens per second after the first, of all sequences together.</param>
+/// <param name="PrefillTime">Seconds up to the first token.</param>
+/// <param name="StreamRate">Bytes per second read for the first sequence, over the time of its passes.</param>
+readonly record struct Rates(double Prefill, double Decode, double PrefillTime, double StreamRate, double StallFraction);
+
+/// <summary>A loaded model that answers made-up prompts of exact lengths.</summary>
+sealed class Session : IDisposable
+{
+    const int Context = 1024;
+    const int Letters = 26;
+    const int Attempts = 20;
+
+    readonly StreamModel _model;
+    readonly Dictionary<(int Prompt, int Decode, int Sequence), string> _prompts = [];
+
+    /// <param name="budget">Device memory in bytes; null for all that is needed.</param>
+    public Session(string path, Bench bench, long? budget = null, int context = Context, int cells = Context, RouteKind route = RouteKind.Auto)
+    {
+        _model = StreamModel.Load(path, Options(bench, budget, context, cells, route));
+    }
+
+    public StreamModel Model => _model;
+
+    /// <summary>The least budget, to a few percent, that the model can run in with passes of so many rows.</summary>
+    public static long LeastBudget(string path, Bench bench, int passRows = 1, int context = Context, int cells = Context)
+    {
+        long budget = 0;
+        while (true)
+        {
+            try
+            {
+                if (StreamModel.PlanOnly(path, Options(bench, budget, context, cells, RouteKind.Auto)).PassRows >= passRows)
+                {
+                    return budget;
+                }
+
+                budget += budget / 50;
+            }
+            catch (BudgetException e)
+            {
+                budget = e.LeastBytes;
+            }
+        }
+    }
+
+    /// <summary>Answers one prompt a sequence, all at once, greedily.</summary>
+    /// <param name="prompt">Tokens of each prompt.</param>
+    /// <param name="decode">Tokens to be decoded after the first one.</param>
+    public async Task<Rates> Run(int prompt, int decode, int sequences = 1)
+    {
+        var prompts = new string[sequences];
+        for (var s = 0; s < sequences; s++)
+        {
+            prompts[s] = await PromptFor(prompt, decode, s);
+        }
+
+        var results = await Task.WhenAll(prompts.Select(text => Submit(text, decode)));
+        if (results.FirstOrDefault(r => r.TokenCount != decode + 1) is { } cut)
+        {
+            throw new BenchmarkException($"an answer ended after {cut.TokenCount} tokens though the same prompt did not before");
+        }
+
+        // The first sequence may begin a pass before the others; what the middle one saw is a pass with all of them.
+        var rates = results.Select(r => r.DecodeRate).Order().ToArray();
+        var first = results[0];
+        return new(
+            first.PromptRate, rates[rates.Length / 2] * sequences, first.TimeToFirstToken.TotalSeconds, first.StreamRate, first.StallFraction);
+    }
+
+    public void Dispose() => _model.Dispose();
+
+    static ModelOptions Options(Bench bench, long? budget, int context, int cells, RouteKind route) => new()
+    {
+        Device = "Cpu",
+        DeviceBudget = budget is { } bytes ? MemoryBudget.FromBytes(bytes) : MemoryBudget.Auto,
+        ContextLength = context,
+        KvTokens = cells,
+        Threads = bench.Threads,
+        Route = route,
+    };
+
+    /// <summary>A prompt of the wanted length whose answer goes on for long enough: random weights may end one early.</summary>
+    async Task<string> PromptFor(int prompt, int decode, int sequence)
+    {
+        if (_prompts.TryGetValue((prompt, decode, sequence), out var known))
+        {
+            return known;
+        }
+
+        for (var attempt = 0; attempt < Attempts; attempt++)
+        {
+            var text = Text(prompt, sequence * Attempts + attempt);
+            var result = await Submit(text, decode);
+            if (result.PromptTokenCount != prompt)
+            {
+                throw new BenchmarkException($"a prompt of {result.PromptTokenCount} tokens was made, wanted {prompt}");
+            }
+
+            if (result.TokenCount == decode + 1)
+            {
+                return _prompts[(prompt, decode, sequence)] = text;
+            }
+        }
+
+        throw new BenchmarkException($"no prompt was found whose answer has {decode + 1} tokens");
+    }
+
+    Task<InferenceResult> Submit(string prompt, int decode) => _model.SubmitAsync(new()
+    {
+        Prompt = prompt,
+        Raw = true,
+        MaxTokens = decode + 1,
+        Sampling = new() { Temperature = 0 },
+    });
+
+    /// <summary>Single letters are a token each in the made-up vocabulary; the tokenizer puts one before them.</summary>
+    static string Text(int tokens, int seed)
+    {
+        var random = new Random(seed);
+        return string.Concat(Enumerable.Range(1, tokens - 1).Select(_ => $" {(char)('a' + random.Next(Letters))}"));
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text;
+
+namespace NvStream.Benchmarks;
+
+/// <summary>Plain text columns: the first to the left, the others to the right.</summary>
+sealed class Table(params string[] header)
+{
+    const string Gap = "  ";
+
+    readonly List<string[]> _rows = [header];
+
+    public void Add(params string[] row) => _rows.Add(row);
+
+    public override string ToString()
+    {
+        var widths = Enumerable.Range(0, header.Length).Select(c => _rows.Max(r => r[c].Length)).ToArray();
+        var text = new StringBuilder();
+        for (var i = 0; i < _rows.Count; i++)
+        {
+            Append(text, _rows[i], widths);
+            if (i == 0)
+            {
+                Append(text, [.. widths.Select(w => new string('-', w))], widths);
+            }
+        }
+
+        return text.ToString();
+    }
+
+    static void Append(StringBuilder text, string[] row, int[] widths)
+    {
+        var line = string.Join(Gap, row.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c])));
+        text.AppendLine(line.TrimEnd());
+    }
+
+    /// <summary>Three significant digits, and no fewer than all before the point.</summary>
+    public static string Number(double value)
+    {
+        var magnitude = Math.Abs(value);
+        var decimals = magnitude >= 100 || magnitude == 0 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : 3;
+        return value.ToString("F" + decimals, CultureInfo.InvariantCulture);
+    }
+}
