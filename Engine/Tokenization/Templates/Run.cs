@@ -22,7 +22,7 @@ sealed class Run(long inputLength, TimeProvider clock)
     /// Characters that may be made or searched in all, so that memory and time stay bounded: a base for the template's
     /// own work, and a multiple of the conversation's length, which templates take apart and copy several times.
     /// </summary>
-    long _textLeft = (32 << 20) + 64 * inputLength;
+    long _textLeft = MostText(inputLength);
 
     /// <summary>
     /// Steps that may be taken: nodes evaluated, items gone through, items held. Templates in use take some hundreds a
@@ -31,8 +31,6 @@ sealed class Run(long inputLength, TimeProvider clock)
     long _stepsLeft = MostSteps(inputLength);
 
     int _depth;
-
-    static long MostSteps(long inputLength) => Math.Min(4_000_000 + 32 * inputLength, 100_000_000);
 
     /// <summary>The node being evaluated, for error messages.</summary>
     public Position At { get; set; } = new(1, 1);
@@ -97,7 +95,7 @@ sealed class Run(long inputLength, TimeProvider clock)
         _textLeft -= characters;
         if (_textLeft < 0 || characters > MaxText)
         {
-            throw Limit("its texts grew beyond all measure of the conversation");
+            throw Limit($"it made and searched more than {Math.Min(MostText(inputLength), MaxText)} characters");
         }
     }
 
@@ -162,7 +160,11 @@ sealed class Run(long inputLength, TimeProvider clock)
 
     public TemplateException Limit(string what) => TemplateException.Limit(what, At);
 
+    public TemplateException Unsupported(string construct) => TemplateException.Unsupported(construct, At);
+
     TemplateException TooManySteps() => Limit($"it took more than {MostSteps(inputLength)} steps");
 
-    public TemplateException Unsupported(string construct) => TemplateException.Unsupported(construct, At);
+    static long MostText(long inputLength) => (32 << 20) + 64 * inputLength;
+
+    static long MostSteps(long inputLength) => Math.Min(4_000_000 + 32 * inputLength, 100_000_000);
 }

@@ -36,9 +36,9 @@ sealed class ValueConverter
             JsonElement json => FromJson(json, depth),
             JsonNode node => FromJson(JsonSerializer.SerializeToElement(node), depth),
             IReadOnlyDictionary<string, object?> map => Mapping(map, depth),
-            IDictionary map => Mapping(map.Cast<DictionaryEntry>().Select(entry => KeyValuePair.Create(
-                entry.Key as string ?? throw new ArgumentException($"A template's mappings need strings as keys, not {entry.Key.GetType()}.", nameof(value)),
-                entry.Value)), depth),
+            IDictionary map => Mapping(map.Keys.Cast<object>().Select(key => KeyValuePair.Create(
+                key as string ?? throw new ArgumentException($"A template's mappings need strings as keys, not {key.GetType()}.", nameof(value)),
+                map[key])), depth),
             IEnumerable sequence => new ListValue([.. sequence.Cast<object?>().Select(item => Convert(item, depth + 1))]),
             _ => throw new ArgumentException($"A template cannot take a value of type {value.GetType()}.", nameof(value)),
         };

@@ -4,9 +4,7 @@ namespace NvStream.Tokenization.Templates;
 static class SequenceFilters
 {
     static readonly Builtin LengthOf = new((run, value) =>
-    {
-        return new IntValue(value.Length ?? throw run.Fail($"a value of type '{value.TypeName}' has no length"));
-    });
+        new IntValue(value.Length ?? throw run.Fail($"a value of type '{value.TypeName}' has no length")));
 
     public static readonly Dictionary<string, Builtin> All = new()
     {
@@ -84,6 +82,7 @@ static class SequenceFilters
     {
         var list = run.List(items).List;
         var keyed = list.ConvertAll(item => (Keys: keys(item), Item: item));
+
         // Reversed comparison, not a reversed result: items that compare equal keep their order either way.
         var sorted = StableSort.Sort(keyed, (a, b) => isReversed ? Compare(run, b.Keys, a.Keys) : Compare(run, a.Keys, b.Keys));
         return new ListValue(sorted.ConvertAll(entry => entry.Item));
