@@ -57,6 +57,9 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
 
     void ShowEnd(string activity) => cmdlet.WriteProgress(new(ProgressId, activity, "Done") { RecordType = ProgressRecordType.Completed });
 
+    // From the loading thread, which never waits for the pipeline thread: a report may be lost.
+    void ShowSoon(string activity, LoadProgress progress) => pump.TryPost(() => Show(activity, progress));
+
     void Show(string activity, LoadProgress progress)
     {
         var record = new ProgressRecord(
@@ -85,10 +88,8 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
             if (_last == 0 || Stopwatch.GetElapsedTime(_last) >= ProgressInterval)
             {
                 _last = Stopwatch.GetTimestamp();
-                loader.Post(() => loader.Show(activity, value));
+                loader.ShowSoon(activity, value);
             }
         }
     }
-
-    void Post(Action message) => pump.TryPost(message);
 }
