@@ -34,7 +34,7 @@ public sealed class StreamModel : IDisposable
         _device = device;
         Plan = plan;
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
-        _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device.Info, new(options.BlockSize, options.QueueDepth)));
+        _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device.Info, new(BlockSize(plan, options), options.QueueDepth)));
         _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _cache = owned.Add(new KvCache(device, model.Spec, plan.KvTokens));
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassSequences));
@@ -185,6 +185,17 @@ public sealed class StreamModel : IDisposable
         model.ReadLayers(device.Supports);
         var budget = options.DeviceBudget.Resolve(device.Info.FreeMemory, AutoBudgetShare);
         return ResidencyPlanner.Plan(model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount));
+    }
+
+    /// <summary>
+    /// Layers of less than a few MiB are read in smaller blocks, so that the queue has as many reads in flight as it
+    /// takes; below 256 KiB a read costs more than it gains.
+    /// </summary>
+    static int BlockSize(ResidencyPlan plan, ModelOptions options)
+    {
+        const long Least = 256 * 1024;
+        var share = plan.SlotsBytes / options.QueueDepth / FileExtent.Alignment * FileExtent.Alignment;
+        return (int)Math.Min(options.BlockSize, Math.Max(Least, share));
     }
 
     int CountBlocks(Tier tier) => Plan.Layers.Take(LayerCount).Count(l => l.Tier == tier);
