@@ -26,16 +26,16 @@ static class ErrorRecords
     static ErrorCategory Category(string errorId) => errorId switch
     {
         "GgufNotFound" or "ModelNotFound" => ErrorCategory.ObjectNotFound,
-        "GgufInvalid" or "GgufTruncated" or "ConfigurationInvalid" => ErrorCategory.InvalidData,
-        "GgufVersionUnsupported" or "ArchitectureUnsupported" or "TensorTypeUnsupported" or "TokenizerUnsupported" => ErrorCategory.NotImplemented,
-        "DeviceBudgetTooSmall" or "HostMemoryTooSmall" or "ContextLengthExceeded" => ErrorCategory.LimitsExceeded,
+        "GgufInvalid" or "GgufTruncated" or "TokenizerInvalid" or "ChatTemplateFailed" or "ChatTemplateRejected" or "ConfigurationInvalid" => ErrorCategory.InvalidData,
+        "GgufVersionUnsupported" or "ArchitectureUnsupported" or "TensorTypeUnsupported" or "TokenizerUnsupported" or "ChatTemplateUnsupported" => ErrorCategory.NotImplemented,
+        "DeviceBudgetTooSmall" or "HostMemoryTooSmall" or "ContextLengthExceeded" or "ChatTemplateLimit" => ErrorCategory.LimitsExceeded,
         "RouteUnavailable" or "CudaUnavailable" => ErrorCategory.ResourceUnavailable,
         "CubinMissing" => ErrorCategory.NotInstalled,
         "CudaError" => ErrorCategory.DeviceError,
         "StorageReadFailed" => ErrorCategory.ReadError,
         "ModelNameInUse" => ErrorCategory.ResourceExists,
         "ModelDisposed" => ErrorCategory.InvalidOperation,
-        "PromptEmpty" or "ArgumentInvalid" or "ChatTemplateMissing" => ErrorCategory.InvalidArgument,
+        "PromptEmpty" or "ArgumentInvalid" or "DeviceUnknown" or "ChatTemplateMissing" => ErrorCategory.InvalidArgument,
         "PromptInvalid" => ErrorCategory.InvalidType,
         _ => ErrorCategory.NotSpecified,
     };

@@ -209,8 +209,7 @@ public sealed class GgufFile : IDisposable
         }
 
         var window = (int)Math.Min(length, MaxHeaderBytes);
-        using var map = MemoryMappedFile.CreateFromFile(
-            handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        using var map = Map(path, handle, length);
         using var view = map.CreateViewAccessor(0, window, MemoryMappedFileAccess.Read);
         byte* start = null;
         try
@@ -224,6 +223,19 @@ public sealed class GgufFile : IDisposable
             {
                 view.SafeMemoryMappedViewHandle.ReleasePointer();
             }
+        }
+    }
+
+    static MemoryMappedFile Map(string path, SafeFileHandle handle, long length)
+    {
+        try
+        {
+            return MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        }
+        catch (ArgumentException)
+        {
+            // An empty file cannot be mapped, and this one was not empty a moment ago.
+            throw GgufException.Truncated(path, 0, length, 0);
         }
     }
 }

@@ -27,7 +27,7 @@ public sealed class ResidencyPlannerTests : IDisposable
         var least = Assert.Throws<BudgetException>(() => Plan(spec, layouts, 0)).LeastBytes;
         Assert.Throws<BudgetException>(() => Plan(spec, layouts, least - 1));
 
-        var last = long.MaxValue;
+        var (last, lastRows) = (long.MaxValue, 0);
         for (var i = 0; i <= 40; i++)
         {
             var plan = Plan(spec, layouts, least + (long)(i / 30.0 * all));
@@ -36,8 +36,11 @@ public sealed class ResidencyPlannerTests : IDisposable
             Assert.True(plan.KvTokens >= plan.ContextLength);
             Assert.True(plan.BytesPerPass == 0 || plan.SlotCount >= 2);
             Assert.All(plan.Layers.Where(l => l.Tier == Tier.Storage), l => Assert.InRange(l.Bytes, 1, plan.SlotBytes));
-            Assert.True(plan.BytesPerPass <= last || plan.PassRows > 8, "more budget streams more");
-            last = plan.BytesPerPass;
+
+            // A longer prefill chunk is bought with work space, and may so cost a layer or two.
+            var bought = plan.PassRows == lastRows ? 0 : 2 * layouts.Max(l => l.Bytes);
+            Assert.InRange(plan.BytesPerPass, 0, last == long.MaxValue ? last : last + bought);
+            (last, lastRows) = (plan.BytesPerPass, plan.PassRows);
         }
 
         Assert.Equal(0, last);
