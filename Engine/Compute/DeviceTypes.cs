@@ -54,7 +54,19 @@ public readonly record struct KvLayer(nint Keys, nint Values, int Tokens, int He
 
 /// <summary>A sequence's rows in a pass: rows [FirstRow, FirstRow + RowCount) are its tokens at positions
 /// FirstPosition, FirstPosition + 1, ...; position p lives in cell KvStart + p of the KV pool.</summary>
-public readonly record struct SequenceSpan(int FirstRow, int RowCount, int KvStart, int FirstPosition);
+/// <param name="IsDecoding">Whether the rows are tokens that the sequence chose, not its prompt's.</param>
+public readonly record struct SequenceSpan(int FirstRow, int RowCount, int KvStart, int FirstPosition, bool IsDecoding = false);
+
+/// <summary>
+/// Consecutive layers of a pass, for <see cref="IComputeDevice.Issue"/>: two stretches that are equal, in passes whose
+/// sequences are all decoding, ask for the same operations on the same memory.
+/// </summary>
+/// <param name="First">First layer.</param>
+/// <param name="End">Layer after the last.</param>
+/// <param name="Rows">Rows of the pass.</param>
+/// <param name="LogitRows">Rows whose logits are wanted.</param>
+/// <param name="IsResident">Whether the layers' weights stay where they are from pass to pass.</param>
+public readonly record struct Stretch(int First, int End, int Rows, int LogitRows, bool IsResident);
 
 public enum DeviceKind
 {

@@ -37,6 +37,39 @@ sealed class TimingDevice(IComputeDevice inner) : IComputeDevice
 
     public void Dispose() => inner.Dispose();
 
+    public long AllocationGranularity => inner.AllocationGranularity;
+
+    public IHostCopies? HostCopies => inner.HostCopies;
+
+    public void Reserve(long bytes) => inner.Reserve(bytes);
+
+    public void BeginPass(ReadOnlySpan<SequenceSpan> sequences, ReadOnlySpan<int> logitRows) => inner.BeginPass(sequences, logitRows);
+
+    public void Issue(in Stretch stretch, Action issue) => inner.Issue(stretch, issue);
+
+    public void EnterLayer(string name) => inner.EnterLayer(name);
+
+    public void TopK(Matrix x, int columns, int k, Span<int> ids, Span<float> values)
+    {
+        var start = Stopwatch.GetTimestamp();
+        inner.TopK(x, columns, k, ids, values);
+        Count(start);
+    }
+
+    public void AddRmsNorm(Matrix x, Matrix delta, Weight gain, float epsilon, Matrix y)
+    {
+        var start = Stopwatch.GetTimestamp();
+        inner.AddRmsNorm(x, delta, gain, epsilon, y);
+        Count(start);
+    }
+
+    public void RopeAndStoreKv(Matrix q, Matrix k, Matrix v, RopeTable rope, KvLayer cache, ReadOnlySpan<SequenceSpan> sequences)
+    {
+        var start = Stopwatch.GetTimestamp();
+        inner.RopeAndStoreKv(q, k, v, rope, cache, sequences);
+        Count(start);
+    }
+
     public void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x)
     {
         var start = Stopwatch.GetTimestamp();
@@ -51,10 +84,10 @@ sealed class TimingDevice(IComputeDevice inner) : IComputeDevice
         Count(start);
     }
 
-    public void MatMul(Matrix x, ReadOnlySpan<Projection> projections)
+    public void MatMul(Matrix x, ReadOnlySpan<Projection> projections, int decodeRows = 0)
     {
         var start = Stopwatch.GetTimestamp();
-        inner.MatMul(x, projections);
+        inner.MatMul(x, projections, decodeRows);
         long bytes = 0;
         var name = "";
         foreach (var p in projections)

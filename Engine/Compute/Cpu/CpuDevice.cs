@@ -45,6 +45,24 @@ public sealed unsafe class CpuDevice : IComputeDevice
 
     public bool Supports(TensorType type) => WeightFormat.For(type) is not null;
 
+    public long AllocationGranularity => 1;
+
+    public IHostCopies? HostCopies => null;
+
+    public void Reserve(long bytes)
+    {
+    }
+
+    public void BeginPass(ReadOnlySpan<SequenceSpan> sequences, ReadOnlySpan<int> logitRows)
+    {
+    }
+
+    public void Issue(in Stretch stretch, Action issue) => issue();
+
+    public void EnterLayer(string name)
+    {
+    }
+
     public long ScratchBytes(int maxRows, int maxColumns, int headDim)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
@@ -94,7 +112,13 @@ public sealed unsafe class CpuDevice : IComputeDevice
         operations.RmsNorm(workers, x, (float*)gain.Address, epsilon, y);
     }
 
-    public void MatMul(Matrix x, ReadOnlySpan<Projection> projections)
+    public void AddRmsNorm(Matrix x, Matrix delta, Weight gain, float epsilon, Matrix y)
+    {
+        Add(x, delta);
+        RmsNorm(x, gain, epsilon, y);
+    }
+
+    public void MatMul(Matrix x, ReadOnlySpan<Projection> projections, int decodeRows = 0)
     {
         OpChecks.MatMul(x, projections);
         CpuMatMul.Run(workers, Scratch(x.Rows, x.Columns), x, projections);
@@ -118,6 +142,13 @@ public sealed unsafe class CpuDevice : IComputeDevice
     {
         OpChecks.StoreKv(k, v, cache, sequences);
         operations.StoreKv(workers, k, v, cache, sequences);
+    }
+
+    public void RopeAndStoreKv(Matrix q, Matrix k, Matrix v, RopeTable rope, KvLayer cache, ReadOnlySpan<SequenceSpan> sequences)
+    {
+        Rope(q, cache.HeadDim, rope, sequences);
+        Rope(k, cache.HeadDim, rope, sequences);
+        StoreKv(k, v, cache, sequences);
     }
 
     public void Attention(Matrix q, KvLayer cache, float scale, ReadOnlySpan<SequenceSpan> sequences, Matrix y)
@@ -148,6 +179,12 @@ public sealed unsafe class CpuDevice : IComputeDevice
         {
             Buffer.MemoryCopy((byte*)x.Address + (rows[i] * bytes), (byte*)y.Address + (i * bytes), bytes, bytes);
         }
+    }
+
+    public void TopK(Matrix x, int columns, int k, Span<int> ids, Span<float> values)
+    {
+        OpChecks.TopK(x, columns, k, ids, values);
+        LargestValues.Find(x, columns, k, ids, values);
     }
 
     public void Dispose()

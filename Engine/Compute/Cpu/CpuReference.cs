@@ -21,6 +21,24 @@ internal sealed unsafe class CpuReference : IComputeDevice
 
     public bool Supports(TensorType type) => WeightFormat.For(type) is not null;
 
+    public long AllocationGranularity => 1;
+
+    public IHostCopies? HostCopies => null;
+
+    public void Reserve(long bytes)
+    {
+    }
+
+    public void BeginPass(ReadOnlySpan<SequenceSpan> sequences, ReadOnlySpan<int> logitRows)
+    {
+    }
+
+    public void Issue(in Stretch stretch, Action issue) => issue();
+
+    public void EnterLayer(string name)
+    {
+    }
+
     public long ScratchBytes(int maxRows, int maxColumns, int headDim) => 0;
 
     public void ReserveScratch(int maxRows, int maxColumns, int headDim)
@@ -69,7 +87,13 @@ internal sealed unsafe class CpuReference : IComputeDevice
         }
     }
 
-    public void MatMul(Matrix x, ReadOnlySpan<Projection> projections)
+    public void AddRmsNorm(Matrix x, Matrix delta, Weight gain, float epsilon, Matrix y)
+    {
+        Add(x, delta);
+        RmsNorm(x, gain, epsilon, y);
+    }
+
+    public void MatMul(Matrix x, ReadOnlySpan<Projection> projections, int decodeRows = 0)
     {
         OpChecks.MatMul(x, projections);
         foreach (var (weight, y) in projections)
@@ -155,6 +179,13 @@ internal sealed unsafe class CpuReference : IComputeDevice
         }
     }
 
+    public void RopeAndStoreKv(Matrix q, Matrix k, Matrix v, RopeTable rope, KvLayer cache, ReadOnlySpan<SequenceSpan> sequences)
+    {
+        Rope(q, cache.HeadDim, rope, sequences);
+        Rope(k, cache.HeadDim, rope, sequences);
+        StoreKv(k, v, cache, sequences);
+    }
+
     public void Attention(Matrix q, KvLayer cache, float scale, ReadOnlySpan<SequenceSpan> sequences, Matrix y)
     {
         OpChecks.Attention(q, cache, sequences, y);
@@ -217,6 +248,12 @@ internal sealed unsafe class CpuReference : IComputeDevice
         {
             Row(x, rows[i]).CopyTo(Row(y, i));
         }
+    }
+
+    public void TopK(Matrix x, int columns, int k, Span<int> ids, Span<float> values)
+    {
+        OpChecks.TopK(x, columns, k, ids, values);
+        LargestValues.Find(x, columns, k, ids, values);
     }
 
     public void Dispose()

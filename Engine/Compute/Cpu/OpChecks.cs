@@ -107,6 +107,18 @@ internal static class OpChecks
         }
     }
 
+    public static void TopK(Matrix x, int columns, int k, ReadOnlySpan<int> ids, ReadOnlySpan<float> values)
+    {
+        if (columns < 1 || columns > x.Columns || k < 1 || k > Math.Min(columns, IComputeDevice.MaxTopK)
+            || ids.Length != x.Rows * k || values.Length != ids.Length)
+        {
+            throw new ArgumentException(
+                $"The {k} largest of {columns} columns into {ids.Length} and {values.Length} places; X is {x.Rows} x {x.Columns}, "
+                + $"k at most {IComputeDevice.MaxTopK}.",
+                nameof(k));
+        }
+    }
+
     public static void SameShape(Matrix expected, Matrix seen, string name)
     {
         if (seen.Rows != expected.Rows || seen.Columns != expected.Columns)
