@@ -2,8 +2,13 @@
 #pragma once
 #include "Ptx.cuh"
 
-// Arguments come as one struct by value, read in place from constant memory.
+// Arguments come as one struct by value, read in place from constant memory: KERNEL(256) name(const __grid_constant__ Args a)
 #define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+
+// The block's dynamic shared memory, 128-byte aligned.
+#ifndef DYNAMIC_SHARED
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(128) uint8_t name[]
+#endif
 
 constexpr int WarpSize = 32;
 
