@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
 using NvStream.Compute.Cuda.Driver;
-using NvStream.Compute.Cuda.Ops;
 using NvStream.Gguf;
 
 namespace NvStream.Compute.Cuda;
@@ -218,7 +216,13 @@ internal sealed unsafe partial class CudaDevice
         {
             var rows = Math.Min(x.Rows - first, room.Layout.TopKRows);
             var valuesAt = (int)ScratchLayout.TopKValues(rows, k);
-            Largest.Run(Rows(x, new(first, rows)), columns, k, room.TopK, room.TopK + valuesAt, room.Work);
+            for (var at = 0; at < rows; at += TopKLaunchRows)
+            {
+                var place = room.TopK + (at * k * sizeof(int));
+                Largest.Run(
+                    Rows(x, new(first + at, Math.Min(TopKLaunchRows, rows - at))), columns, k, place, place + valuesAt, room.Work);
+            }
+
             launcher.Interrupt();
             Copies.Download(context, room.TopK, readback.Value, ScratchLayout.TopKBytes(rows, k), compute);
             compute.Synchronize();

@@ -1,5 +1,4 @@
 using NvStream.Compute.Cuda.Driver;
-using NvStream.Compute.Cuda.Ops;
 using NvStream.Gguf;
 
 namespace NvStream.Compute.Cuda;
@@ -13,8 +12,11 @@ internal sealed unsafe partial class CudaDevice : IComputeDevice
 {
     const int ReadbackBytes = 1 << 20;
 
-    /// <summary>Rows whose largest values are found and read back together.</summary>
+    /// <summary>Rows whose largest values are read back together.</summary>
     const int MostTopKRows = 64;
+
+    /// <summary>Rows of a search: what bounds its scratch.</summary>
+    const int TopKLaunchRows = 16;
 
     readonly List<IDisposable> owned = [];
     readonly DeviceInfo info;
@@ -199,9 +201,10 @@ internal sealed unsafe partial class CudaDevice : IComputeDevice
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxColumns, 1);
-        var topKRows = Math.Min(maxRows, MostTopKRows);
-        var work = Math.Max(DecodeAttentionOp.ScratchBytes(maxRows, maxColumns, headDim), TopKOp.ScratchBytes(topKRows, IComputeDevice.MaxTopK));
-        return new(maxRows, maxColumns, work, topKRows);
+        var work = Math.Max(
+            DecodeAttentionOp.ScratchBytes(maxRows, maxColumns, headDim),
+            TopKOp.ScratchBytes(Math.Min(maxRows, TopKLaunchRows), IComputeDevice.MaxTopK));
+        return new(maxRows, maxColumns, work, Math.Min(maxRows, MostTopKRows));
     }
 
     void Upload(ReadOnlySpan<byte> source, nint destination)

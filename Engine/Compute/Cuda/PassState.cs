@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using NvStream.Compute.Cuda.Ops;
 
 namespace NvStream.Compute.Cuda;
 

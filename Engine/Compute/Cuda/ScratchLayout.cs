@@ -17,7 +17,7 @@ internal sealed record ScratchLayout
     const int TileBytes = 16;
 
     /// <param name="workBytes">What attention and top-k need for themselves; never both at once.</param>
-    /// <param name="topKRows">Rows whose largest values are found together.</param>
+    /// <param name="topKRows">Rows whose largest values are read back together.</param>
     public ScratchLayout(int maxRows, int maxColumns, long workBytes, int topKRows)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxRows, 1);

@@ -1,6 +1,6 @@
 using NvStream.Gguf;
 
-namespace NvStream.Compute.Cuda.Ops;
+namespace NvStream.Compute.Cuda;
 
 internal sealed class NormOp(KernelLauncher launcher)
 {
