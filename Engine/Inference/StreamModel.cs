@@ -38,9 +38,9 @@ public sealed class StreamModel : IDisposable
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
         device.Reserve(plan.ReservedBytes);
         _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device, new(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes)));
-        _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _cache = owned.Add(new KvCache(device, model.Spec, plan.KvTokens));
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassSequences));
+        _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _prompts = new(model.File, model.Tokenizer);
         _weights.Load(new LoadMeter(plan.ResidentBytes + plan.HostBytes, progress).Add, cancellationToken);
         var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
@@ -177,10 +177,11 @@ public sealed class StreamModel : IDisposable
             return;
         }
 
+        // The weights before the rest: they wait for what is still on its way to the device.
         _scheduler.Dispose();
+        _weights.Dispose();
         _work.Dispose();
         _cache.Dispose();
-        _weights.Dispose();
         _route.Dispose();
         _device.Dispose();
         _model.Dispose();
