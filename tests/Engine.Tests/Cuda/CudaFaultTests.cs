@@ -39,7 +39,7 @@ public sealed class CudaFaultTests
         {
             var x = gpu.Matrix(Gpu.Activations(4 * 64, 1), 4);
             gpu.Device.EnterLayer("blk.7");
-            gpu.Device.Add(x, x with { Address = 0x7000_0000_0000 });
+            gpu.Device.Add(x, x with { Address = unchecked((nint)0x7000_0000_0000) });
             var error = Assert.Throws<DeviceException>(() => gpu.Values(x));
             Assert.Equal("CudaError", error.ErrorId);
             Assert.Contains("blk.7", error.Message, StringComparison.Ordinal);
