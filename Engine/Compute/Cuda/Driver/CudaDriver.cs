@@ -18,14 +18,14 @@ internal static partial class CudaDriver
     public static int Initialize(Action<string>? log = null)
     {
         var search = NativeLibraries.Load(NativeLibraries.Cuda);
-        foreach (var line in search.Tried)
-        {
-            log?.Invoke($"CUDA: tried {line}.");
-        }
-
         if (!search.IsFound)
         {
             throw Missing(search);
+        }
+
+        foreach (var line in search.Tried)
+        {
+            log?.Invoke($"CUDA: tried {line}.");
         }
 
         try

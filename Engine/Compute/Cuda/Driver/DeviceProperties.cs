@@ -7,7 +7,7 @@ namespace NvStream.Compute.Cuda.Driver;
 /// <param name="Handle">CUdevice.</param>
 /// <param name="Memory">Bytes.</param>
 /// <param name="Major">Of the compute capability; with <paramref name="Minor"/> 9.0 for sm_90.</param>
-/// <param name="BusId">PCI bus id, "00000000:1B:00.0".</param>
+/// <param name="BusId">PCI bus id, "0000:1B:00.0".</param>
 internal sealed unsafe partial record DeviceProperties(
     int Ordinal, int Handle, string Name, long Memory, int Major, int Minor, int Multiprocessors, string BusId)
 {

@@ -22,17 +22,18 @@ internal sealed record LibrarySearch(nint Handle, string? Name, IReadOnlyList<st
             }
             catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or ArgumentException)
             {
-                tried.Add($"{name} ({Reason(e.Message)})");
+                tried.Add($"{name} ({Reason(name, e.Message)})");
             }
         }
 
         return new(0, null, tried);
     }
 
-    /// <summary>The runtime's advice comes first and the loader's own words last.</summary>
-    static string Reason(string message)
+    /// <summary>The runtime's advice comes first and the loader's own words last, which begin with the name.</summary>
+    static string Reason(string name, string message)
     {
         var lines = message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return lines.Length > 0 ? lines[^1].TrimEnd('.') : "no reason given";
+        var reason = lines.Length > 0 ? lines[^1].TrimEnd('.') : "no reason given";
+        return reason.StartsWith(name + ": ", StringComparison.Ordinal) ? reason[(name.Length + 2)..] : reason;
     }
 }
