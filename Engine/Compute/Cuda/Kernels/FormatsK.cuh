@@ -1,7 +1,7 @@
 // Formats with a block of 256 weights and scaled scales: Q2_K, Q3_K, Q4_K, Q5_K, Q6_K. Included by Formats.cuh.
 #pragma once
 
-// The quants of a part in order from `count` words that hold several parts' bits at different places of the same bytes.
+// Words that hold several parts' bits at different places of the same bytes: the bits at `shift`.
 template <int alignment, int count>
 __device__ __forceinline__ void load_bits(const uint8_t* p, int shift, uint32_t mask, uint32_t (&raw)[count])
 {
@@ -13,34 +13,46 @@ __device__ __forceinline__ void load_bits(const uint8_t* p, int shift, uint32_t 
     }
 }
 
-// The same, put at bit `to` of what is there.
+// The same, put at bit `to` of what is there. One rotation does: what it brings in from another byte is masked away.
 template <int alignment, int to, int count>
 __device__ __forceinline__ void add_bits(const uint8_t* p, int shift, uint32_t mask, uint32_t (&raw)[count])
 {
     uint32_t high[count];
-    load_bits<alignment>(p, shift, mask, high);
+    load_words<alignment>(p, high);
 #pragma unroll
     for (int i = 0; i < count; i++)
     {
-        raw[i] |= high[i] << to;
+        raw[i] |= __funnelshift_l(high[i], high[i], to - shift) & mask << to;
     }
 }
 
-//  0  byte scales[16]   of each group of 16: scale in the low nibble, min in the high one
-// 16  byte qs[64]       32 bytes hold 128 elements: bits 0..1 the first 32, bits 2..3 the next, ...
-// 80  float16 d, dmin
-struct Q2_K : Format<Q2_K, 256, 84, 16, 0, true>
+// Any number of words of a part from the `word`th on.
+template <class TFormat>
+struct BitPlanes
 {
     __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
     {
-        bits(block(row, part), part % 8, 0, raw);
+        TFormat::bits(TFormat::block(row, part), part % 8, 0, raw);
     }
 
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
-        bits(block(row, part), part % 8, octet, raw);
+        TFormat::bits(TFormat::block(row, part), part % 8, octet * 2, raw);
     }
 
+    __device__ static __forceinline__ uint32_t raw4(const uint8_t* row, int part, int word)
+    {
+        uint32_t raw[1];
+        TFormat::bits(TFormat::block(row, part), part % 8, word, raw);
+        return raw[0];
+    }
+};
+
+//  0  byte scales[16]   of each group of 16: scale in the low nibble, min in the high one
+// 16  byte qs[64]       32 bytes hold 128 elements: bits 0..1 the first 32, bits 2..3 the next, ...
+// 80  float16 d, dmin
+struct Q2_K : Format<Q2_K, 256, 84, 16, 0, true>, BitPlanes<Q2_K>
+{
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[2], float (&minimum)[2])
     {
         const uint8_t* b = block(row, part);
@@ -57,11 +69,10 @@ struct Q2_K : Format<Q2_K, 256, 84, 16, 0, true>
         }
     }
 
-private:
     template <int count>
-    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int octet, uint32_t (&raw)[count])
+    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<4>(b + 16 + p / 4 * 32 + octet * 8, p % 4 * 2, 0x03030303u, raw);
+        load_bits<4>(b + 16 + p / 4 * 32 + word * 4, p % 4 * 2, 0x03030303u, raw);
     }
 };
 
@@ -70,18 +81,8 @@ private:
 //  96  byte scales[12]   6 bits a group of 16: nibbles of bytes 0..7 low (groups 0..7, then 8..15),
 //                        bit pairs of bytes 8..11 high (pair 0: groups 0..3, pair 1: 4..7, ...)
 // 108  float16 d         d * (scale - 32) * (quant - 4)
-struct Q3_K : Format<Q3_K, 256, 110, 16, 4, false>
+struct Q3_K : Format<Q3_K, 256, 110, 16, 4, false>, BitPlanes<Q3_K>
 {
-    __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
-    {
-        bits(block(row, part), part % 8, 0, raw);
-    }
-
-    __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
-    {
-        bits(block(row, part), part % 8, octet, raw);
-    }
-
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[2], float (&)[2])
     {
         const uint8_t* b = block(row, part);
@@ -94,12 +95,11 @@ struct Q3_K : Format<Q3_K, 256, 110, 16, 4, false>
         scale[1] = d * static_cast<float>(static_cast<int>(packed >> 8) - 32);
     }
 
-private:
     template <int count>
-    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int octet, uint32_t (&raw)[count])
+    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<2>(b + 32 + p / 4 * 32 + octet * 8, p % 4 * 2, 0x03030303u, raw);
-        add_bits<2, 2>(b + octet * 8, p, 0x01010101u, raw);
+        load_bits<2>(b + 32 + p / 4 * 32 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        add_bits<2, 2>(b + word * 4, p, 0x01010101u, raw);
     }
 };
 
@@ -121,28 +121,17 @@ __device__ __forceinline__ void scaled_group(const uint8_t* b, int p, float& sca
 //  0  float16 d, dmin
 //  4  byte scales[12]
 // 16  byte qs[128]      32 bytes hold 64 elements: low nibbles the first 32, high nibbles the next
-struct Q4_K : Format<Q4_K, 256, 144, 32, 0, true>
+struct Q4_K : Format<Q4_K, 256, 144, 32, 0, true>, BitPlanes<Q4_K>
 {
-    __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
-    {
-        bits(block(row, part), part % 8, 0, raw);
-    }
-
-    __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
-    {
-        bits(block(row, part), part % 8, octet, raw);
-    }
-
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&minimum)[1])
     {
         scaled_group(block(row, part), part % 8, scale[0], minimum[0]);
     }
 
-private:
     template <int count>
-    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int octet, uint32_t (&raw)[count])
+    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<16>(b + 16 + p / 2 * 32 + octet * 8, p % 2 * 4, 0x0F0F0F0Fu, raw);
+        load_bits<16>(b + 16 + p / 2 * 32 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
     }
 };
 
@@ -150,29 +139,18 @@ private:
 //  4  byte scales[12]
 // 16  byte qh[32]       bit j of byte i: bit 4 of element 32 j + i
 // 48  byte qs[128]      32 bytes hold 64 elements: low nibbles the first 32, high nibbles the next
-struct Q5_K : Format<Q5_K, 256, 176, 32, 0, true>
+struct Q5_K : Format<Q5_K, 256, 176, 32, 0, true>, BitPlanes<Q5_K>
 {
-    __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
-    {
-        bits(block(row, part), part % 8, 0, raw);
-    }
-
-    __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
-    {
-        bits(block(row, part), part % 8, octet, raw);
-    }
-
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&minimum)[1])
     {
         scaled_group(block(row, part), part % 8, scale[0], minimum[0]);
     }
 
-private:
     template <int count>
-    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int octet, uint32_t (&raw)[count])
+    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<16>(b + 48 + p / 2 * 32 + octet * 8, p % 2 * 4, 0x0F0F0F0Fu, raw);
-        add_bits<16, 4>(b + 16 + octet * 8, p, 0x01010101u, raw);
+        load_bits<16>(b + 48 + p / 2 * 32 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
+        add_bits<16, 4>(b + 16 + word * 4, p, 0x01010101u, raw);
     }
 };
 
@@ -180,18 +158,8 @@ private:
 // 128  byte qh[64]        32 bytes hold the high 2 bits of 128 elements: bits 0..1 the first 32, bits 2..3 the next, ...
 // 192  sbyte scales[16]   of groups of 16
 // 208  float16 d          d * scale * (quant - 32)
-struct Q6_K : Format<Q6_K, 256, 210, 16, 32, false>
+struct Q6_K : Format<Q6_K, 256, 210, 16, 32, false>, BitPlanes<Q6_K>
 {
-    __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
-    {
-        bits(block(row, part), part % 8, 0, raw);
-    }
-
-    __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
-    {
-        bits(block(row, part), part % 8, octet, raw);
-    }
-
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[2], float (&)[2])
     {
         const uint8_t* b = block(row, part);
@@ -201,11 +169,10 @@ struct Q6_K : Format<Q6_K, 256, 210, 16, 32, false>
         scale[1] = d * static_cast<float>(static_cast<int8_t>(packed >> 8));
     }
 
-private:
     template <int count>
-    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int octet, uint32_t (&raw)[count])
+    __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<2>(b + p / 4 * 64 + p % 2 * 32 + octet * 8, p % 4 / 2 * 4, 0x0F0F0F0Fu, raw);
-        add_bits<2, 4>(b + 128 + p / 4 * 32 + octet * 8, p % 4 * 2, 0x03030303u, raw);
+        load_bits<2>(b + p / 4 * 64 + p % 2 * 32 + word * 4, p % 4 / 2 * 4, 0x0F0F0F0Fu, raw);
+        add_bits<2, 4>(b + 128 + p / 4 * 32 + word * 4, p % 4 * 2, 0x03030303u, raw);
     }
 };
