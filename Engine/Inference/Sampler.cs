@@ -9,30 +9,63 @@ sealed class Sampler(int vocabularySize)
 {
     const int PenaltyWindow = 64;
 
+    /// <summary>Longer lists are sorted, which settles ties in another way: they need all logits.</summary>
+    const int LongestList = 256;
+
     readonly float[] _values = new float[vocabularySize];
+    readonly float[] _logits = new float[vocabularySize];
     readonly int[] _ids = new int[vocabularySize];
 
+    /// <summary>Most candidates that any options ask for.</summary>
+    public static int MostCandidates => LongestList + PenaltyWindow;
+
+    /// <summary>
+    /// How many of the largest logits the choice depends on; 0 where it takes all of them. A penalty of 1 or more only
+    /// lowers logits: beside the tokens that it lowers, the largest before it are the largest after it.
+    /// </summary>
+    public static int CandidatesFor(SamplingOptions options)
+    {
+        var kept = options.Temperature <= 0 ? 1 : options.TopK;
+        return kept is < 1 or > LongestList || !(options.RepeatPenalty >= 1) ? 0
+            : options.RepeatPenalty == 1 ? kept
+            : kept + PenaltyWindow;
+    }
+
+    /// <summary>Chooses from all logits.</summary>
     /// <param name="logits">One a vocabulary entry; penalties are applied in place.</param>
     /// <param name="context">The sequence's tokens so far.</param>
     public int Next(Span<float> logits, ReadOnlySpan<int> context, SamplingOptions options, ref SampleState state)
     {
         Penalize(logits, context, options.RepeatPenalty);
-        if (options.Temperature <= 0)
+        return options.Temperature <= 0 ? IndexOfLargest(logits) : Draw(TopK(logits, options.TopK), options, ref state);
+    }
+
+    /// <summary>The same choice from the largest logits alone, at least as many as <see cref="CandidatesFor"/> says.</summary>
+    /// <param name="ids">Largest logit first, ties to the smaller id.</param>
+    /// <param name="logits">The logit of each.</param>
+    public int Next(ReadOnlySpan<int> ids, ReadOnlySpan<float> logits, ReadOnlySpan<int> context, SamplingOptions options, ref SampleState state)
+    {
+        ids.CopyTo(_ids);
+        logits.CopyTo(_values);
+        var count = ids.Length;
+        if (options.RepeatPenalty != 1)
         {
-            return IndexOfLargest(logits);
+            PenalizeCandidates(count, context, options.RepeatPenalty);
         }
 
-        var count = TopK(logits, options.TopK);
+        return options.Temperature <= 0 ? _ids[0] : Draw(Math.Min(count, options.TopK), options, ref state);
+    }
+
+    /// <summary>Filters and draws from the first entries of the buffers, which hold the largest logits in order.</summary>
+    int Draw(int count, SamplingOptions options, ref SampleState state)
+    {
+        _values.AsSpan(0, count).CopyTo(_logits);
         Softmax(count, 1);
         count = TopP(count, options.TopP);
         count = MinP(count, options.MinP);
 
         // Temperature last, as the filters are meant for the model's own distribution; p^(1/T) is softmax(logit / T).
-        for (var i = 0; i < count; i++)
-        {
-            _values[i] = logits[_ids[i]];
-        }
-
+        _logits.AsSpan(0, count).CopyTo(_values);
         var total = Softmax(count, options.Temperature);
         var target = state.NextDouble() * total;
         for (var i = 0; i < count - 1; i++)
@@ -78,8 +111,37 @@ sealed class Sampler(int vocabularySize)
             if (!window[..i].Contains(window[i]))
             {
                 ref var logit = ref logits[window[i]];
-                logit = logit > 0 ? logit / penalty : logit * penalty;
+                logit = Penalized(logit, penalty);
             }
+        }
+    }
+
+    static float Penalized(float logit, float penalty) => logit > 0 ? logit / penalty : logit * penalty;
+
+    /// <summary>The same in the buffers, each lowered candidate moving down to its new place; ties go to the smaller id.</summary>
+    void PenalizeCandidates(int count, ReadOnlySpan<int> context, float penalty)
+    {
+        var window = context[Math.Max(0, context.Length - PenaltyWindow)..];
+
+        // From the last on: what a candidate passes has been lowered already.
+        for (var i = count - 1; i >= 0; i--)
+        {
+            var id = _ids[i];
+            if (!window.Contains(id))
+            {
+                continue;
+            }
+
+            var value = Penalized(_values[i], penalty);
+            var at = i;
+            for (; at + 1 < count && (_values[at + 1] > value || (_values[at + 1] == value && _ids[at + 1] < id)); at++)
+            {
+                _values[at] = _values[at + 1];
+                _ids[at] = _ids[at + 1];
+            }
+
+            _values[at] = value;
+            _ids[at] = id;
         }
     }
 
@@ -87,7 +149,7 @@ sealed class Sampler(int vocabularySize)
     int TopK(ReadOnlySpan<float> logits, int k)
     {
         k = k <= 0 ? logits.Length : Math.Min(k, logits.Length);
-        if (k > 256)
+        if (k > LongestList)
         {
             for (var i = 0; i < logits.Length; i++)
             {

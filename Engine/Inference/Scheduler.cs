@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using NvStream.Compute;
 using NvStream.Gguf;
 using NvStream.Models;
@@ -18,7 +17,6 @@ sealed class Scheduler : IDisposable
     readonly object _lock = new();
     readonly LinkedList<Sequence> _pending = new();
     readonly List<Sequence> _active = [];
-    readonly IComputeDevice _device;
     readonly Decoder _decoder;
     readonly WeightStore _weights;
     readonly KvCache _cache;
@@ -26,7 +24,7 @@ sealed class Scheduler : IDisposable
     readonly KvPool _pool;
     readonly Pass _pass;
     readonly Sampler _sampler;
-    readonly float[] _logits;
+    readonly LogitReader _logits;
     readonly string _name;
     readonly Thread _thread;
     CancellationTokenSource _abort = new();
@@ -36,7 +34,6 @@ sealed class Scheduler : IDisposable
     public Scheduler(string name, IComputeDevice device, Decoder decoder, WeightStore weights, KvCache cache, Workspace work, ResidencyPlan plan, int vocabularySize)
     {
         _name = name;
-        _device = device;
         _decoder = decoder;
         _weights = weights;
         _cache = cache;
@@ -44,7 +41,7 @@ sealed class Scheduler : IDisposable
         _pool = new(cache.Tokens);
         _pass = new(plan.PassRows, plan.PassSequences);
         _sampler = new(vocabularySize);
-        _logits = new float[vocabularySize];
+        _logits = new(device, plan.PassSequences, vocabularySize);
         _active.Capacity = plan.PassSequences;
         _thread = new(Run) { IsBackground = true, Name = $"NvStream {name}" };
         _thread.Start();
@@ -96,6 +93,8 @@ sealed class Scheduler : IDisposable
             }
         }
 
+        // A pass that was given up may still be running.
+        _weights.Settle();
         var disposed = InferenceException.ModelDisposed(_name);
         _active.ForEach(s => s.Fail(disposed));
         foreach (var sequence in _pending)
@@ -160,16 +159,7 @@ sealed class Scheduler : IDisposable
         JoinAll(decoding: true);
         JoinAll(decoding: false);
 
-        var start = Stopwatch.GetTimestamp();
-        var (bytes, stall, busy) = (_weights.BytesConsumed, _weights.StorageStall, _weights.StorageBusy);
-        _decoder.Forward(_pass, _weights, _cache, _work, _abort.Token);
-
-        // The first read waits for the device, so that the pass's time is whole before it is told to anyone.
-        var logits = _work.Logits(_pass.LogitRows.Length);
-        ReadLogits(logits, 0);
-        var figures = new PassFigures(
-            Stopwatch.GetElapsedTime(start), _weights.BytesConsumed - bytes, _weights.StorageStall - stall, _weights.StorageBusy - busy);
-        var inLogits = 0;
+        var figures = ForwardTimed();
         for (var i = 0; i < _active.Count; i++)
         {
             var sequence = _active[i];
@@ -182,11 +172,6 @@ sealed class Scheduler : IDisposable
             if (sequence.LogitIndex < 0)
             {
                 continue;
-            }
-
-            if (sequence.LogitIndex != inLogits)
-            {
-                ReadLogits(logits, inLogits = sequence.LogitIndex);
             }
 
             if (!sequence.Advance(_logits, _sampler, out var reason))
@@ -208,12 +193,28 @@ sealed class Scheduler : IDisposable
         }
     }
 
-    void ReadLogits(Matrix logits, int row)
+    /// <summary>The pass, and what it took until the device was done with it.</summary>
+    PassFigures ForwardTimed()
     {
-        if (row < logits.Rows)
+        var candidates = 0;
+        foreach (var sequence in _active)
         {
-            _device.Read(logits.Address + (nint)((long)row * logits.Columns * sizeof(float)), MemoryMarshal.AsBytes(_logits.AsSpan()));
+            if (sequence is { IsInPass: true, LogitIndex: >= 0 })
+            {
+                candidates = Math.Max(candidates, sequence.Candidates);
+            }
         }
+
+        var start = Stopwatch.GetTimestamp();
+        var (bytes, hostBytes, busy) = (_weights.BytesConsumed, _weights.HostBytesConsumed, _weights.StorageBusy);
+        var stall = _weights.StorageStall + _weights.DeviceStall;
+        _decoder.Forward(_pass, _weights, _cache, _work, _abort.Token);
+        _logits.Await(_work.Logits(_pass.LogitRows.Length), candidates);
+
+        bytes = _weights.BytesConsumed - bytes;
+        return new(
+            Stopwatch.GetElapsedTime(start), bytes, _weights.StorageStall + _weights.DeviceStall - stall, _weights.StorageBusy - busy,
+            _weights.LinkTime(bytes + _weights.HostBytesConsumed - hostBytes));
     }
 
     void RetireCancelled()

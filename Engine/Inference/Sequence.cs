@@ -42,6 +42,7 @@ sealed class Sequence
         _text = new(request.Stop, Math.Min(4 * (capacity - prompt.Length), 1 << 14), request.OnText);
         _seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64(1, long.MaxValue);
         _state = new(_seed);
+        Candidates = Sampler.CandidatesFor(request.Sampling);
     }
 
     public Task<InferenceResult> Task => _completion.Task;
@@ -55,6 +56,9 @@ sealed class Sequence
     public bool IsCancelled => _isCancelled;
 
     public bool IsDecoding => _count > _promptCount;
+
+    /// <summary>How many of a row's largest logits it chooses from; 0 for all.</summary>
+    public int Candidates { get; }
 
     /// <summary>Row of the pass's logits that belongs to it, or -1.</summary>
     public int LogitIndex { get; private set; } = -1;
@@ -79,7 +83,7 @@ sealed class Sequence
         }
 
         var rows = Math.Min(pass.FreeRows, _count - _processed);
-        LogitIndex = pass.Add(_tokens.AsSpan(_processed, rows), KvStart, _processed, wantsLogits: _processed + rows == _count);
+        LogitIndex = pass.Add(_tokens.AsSpan(_processed, rows), KvStart, _processed, wantsLogits: _processed + rows == _count, IsDecoding);
         _processed += rows;
     }
 
@@ -96,10 +100,14 @@ sealed class Sequence
     }
 
     /// <summary>Chooses the next token from the pass's logits; false when the answer has ended.</summary>
-    public bool Advance(Span<float> logits, Sampler sampler, out FinishReason reason)
+    public bool Advance(LogitReader logits, Sampler sampler, out FinishReason reason)
     {
+        var (row, options) = (LogitIndex, _request.Sampling);
+        var context = _tokens.AsSpan(0, _count);
         LogitIndex = -1;
-        var id = sampler.Next(logits, _tokens.AsSpan(0, _count), _request.Sampling, ref _state);
+        var id = Candidates > 0
+            ? sampler.Next(logits.Ids(row), logits.Values(row), context, options, ref _state)
+            : sampler.Next(logits.All(row), context, options, ref _state);
         _tokens[_count++] = id;
         if (_count == _promptCount + 1)
         {
@@ -144,7 +152,7 @@ sealed class Sequence
 
         // Where no pass decoded, the prompt's passes stand for the bound.
         var (boundTokens, bound) = decoded > 0 ? (decoded, _decodeFigures) : (generated, _figures);
-        var boundTime = Math.Max(bound.ReadTime.TotalSeconds, bound.ComputeTime.TotalSeconds);
+        var boundTime = Math.Max(Math.Max(bound.ReadTime.TotalSeconds, bound.LinkTime.TotalSeconds), bound.ComputeTime.TotalSeconds);
         _completion.TrySetResult(new()
         {
             Model = model,
@@ -162,28 +170,14 @@ sealed class Sequence
             Passes = _passes,
             TokensPerPass = _passes == 0 ? 0 : (double)generated / _passes,
             BoundRate = Rate(boundTokens, boundTime),
-            BindingTerm = bound.ReadTime > bound.ComputeTime ? BindingTerm.Nvme : BindingTerm.Compute,
+            BindingTerm = bound.BindingTerm,
             BytesStreamed = _figures.Bytes,
             StreamRate = Rate(_figures.Bytes, _figures.Duration.TotalSeconds),
-            StallFraction = Rate(_figures.StorageStall.TotalSeconds, _figures.Duration.TotalSeconds),
+            StallFraction = Math.Min(1, Rate(_figures.Stall.TotalSeconds, _figures.Duration.TotalSeconds)),
             Seed = _seed,
             InputObject = _request.InputObject,
         });
     }
 
     static double Rate(double amount, double seconds) => seconds > 0 ? amount / seconds : 0;
-}
-
-/// <summary>What one pass, or several, took.</summary>
-/// <param name="StorageStall">Time in which compute waited for bytes.</param>
-/// <param name="ReadTime">Time in which storage had reads in flight.</param>
-readonly record struct PassFigures(TimeSpan Duration, long Bytes, TimeSpan StorageStall, TimeSpan ReadTime)
-{
-    public TimeSpan ComputeTime => Duration - StorageStall;
-
-    /// <summary>Time in which storage waited for a free slot.</summary>
-    public TimeSpan ComputeStall => Duration > ReadTime ? Duration - ReadTime : TimeSpan.Zero;
-
-    public static PassFigures operator +(PassFigures a, PassFigures b) =>
-        new(a.Duration + b.Duration, a.Bytes + b.Bytes, a.StorageStall + b.StorageStall, a.ReadTime + b.ReadTime);
 }

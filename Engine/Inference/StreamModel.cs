@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using NvStream.Compute;
+using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 using NvStream.Models;
 using NvStream.Storage;
@@ -16,6 +17,7 @@ public sealed class StreamModel : IDisposable
 {
     const int DefaultContextLength = 4096;
     const double AutoBudgetShare = 0.9;
+    const double AutoHostShare = 0.7;
 
     readonly ModelFile _model;
     readonly IComputeDevice _device;
@@ -34,12 +36,13 @@ public sealed class StreamModel : IDisposable
         _device = device;
         Plan = plan;
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
-        _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device.Info, new(BlockSize(plan, options), options.QueueDepth)));
-        _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
+        device.Reserve(plan.ReservedBytes);
+        _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device, new(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes)));
         _cache = owned.Add(new KvCache(device, model.Spec, plan.KvTokens));
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassSequences));
+        _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _prompts = new(model.File, model.Tokenizer);
-        _weights.Load(new LoadMeter(plan.ResidentBytes, progress).Add, cancellationToken);
+        _weights.Load(new LoadMeter(plan.ResidentBytes + plan.HostBytes, progress).Add, cancellationToken);
         var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
         _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Tokenizer.VocabularySize);
         LoadTime = Stopwatch.GetElapsedTime(start);
@@ -93,23 +96,32 @@ public sealed class StreamModel : IDisposable
 
     /// <summary>Plans without allocating or opening anything on the device: what Load would do.</summary>
     /// <exception cref="NvStreamException">As <see cref="Load"/>.</exception>
-    public static ResidencyPlan PlanOnly(string path, ModelOptions options)
+    public static ResidencyPlan PlanOnly(string path, ModelOptions options) =>
+        PlanOn(path, options, () => ComputeDevices.Open(options.Device, options.Threads));
+
+    /// <param name="openDevice">Opens the device; it is the plan's to dispose.</param>
+    internal static ResidencyPlan PlanOn(string path, ModelOptions options, Func<IComputeDevice> openDevice)
     {
         using var model = ModelFile.Open(path);
-        using var device = ComputeDevices.Open(options.Device, options.Threads);
+        using var device = openDevice();
         return MakePlan(model, device, options);
     }
 
     /// <summary>Opens, plans, allocates and loads. Cancellation frees all that was allocated.</summary>
     /// <exception cref="NvStreamException">Bad file, unsupported architecture, budget too small, route unavailable.</exception>
-    public static StreamModel Load(string path, ModelOptions options, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    public static StreamModel Load(string path, ModelOptions options, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        LoadOn(path, options, () => ComputeDevices.Open(options.Device, options.Threads), progress, cancellationToken);
+
+    /// <param name="openDevice">Opens the device; it is the model's to dispose.</param>
+    internal static StreamModel LoadOn(
+        string path, ModelOptions options, Func<IComputeDevice> openDevice, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
     {
         var owned = new Owned();
         try
         {
             var model = owned.Add(ModelFile.Open(path));
             cancellationToken.ThrowIfCancellationRequested();
-            var device = owned.Add(ComputeDevices.Open(options.Device, options.Threads));
+            var device = owned.Add(openDevice());
             return new(model, device, options, MakePlan(model, device, options), owned, progress, cancellationToken);
         }
         catch
@@ -165,10 +177,11 @@ public sealed class StreamModel : IDisposable
             return;
         }
 
+        // The weights before the rest: they wait for what is still on its way to the device.
         _scheduler.Dispose();
+        _weights.Dispose();
         _work.Dispose();
         _cache.Dispose();
-        _weights.Dispose();
         _route.Dispose();
         _device.Dispose();
         _model.Dispose();
@@ -184,17 +197,21 @@ public sealed class StreamModel : IDisposable
 
         model.ReadLayers(device.Supports);
         var budget = options.DeviceBudget.Resolve(device.Info.FreeMemory, AutoBudgetShare);
-        return ResidencyPlanner.Plan(model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount));
+
+        // Where the device's memory is host memory there is no tier between it and storage.
+        var hostBudget = device.HostCopies is null ? 0 : options.HostBudget.Resolve(CpuInfo.FreeMemory, AutoHostShare);
+        return ResidencyPlanner.Plan(model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount, hostBudget));
     }
 
     /// <summary>
-    /// Layers of less than a few MiB are read in smaller blocks, so that the queue has as many reads in flight as it
-    /// takes; below 256 KiB a read costs more than it gains.
+    /// Layers of less than a few MiB, two at a time, are read in smaller blocks, so that the queue has as many reads in
+    /// flight as it takes; below 256 KiB a read costs more than it gains.
     /// </summary>
     static int BlockSize(ResidencyPlan plan, ModelOptions options)
     {
         const long Least = 256 * 1024;
-        var share = plan.SlotsBytes / options.QueueDepth / FileExtent.Alignment * FileExtent.Alignment;
+        var largest = plan.SlotCount > 0 ? plan.SlotsBytes : 2 * plan.Layers.Max(l => l.Bytes);
+        var share = largest / options.QueueDepth / FileExtent.Alignment * FileExtent.Alignment;
         return (int)Math.Min(options.BlockSize, Math.Max(Least, share));
     }
 

@@ -4,7 +4,7 @@ namespace NvStream.Models;
 
 /// <summary>
 /// What one pass over the weights carries: rows of any mix of sequences (prefill chunks, single tokens), each
-/// sequence's rows together. Reused from pass to pass.
+/// sequence's rows together, those of decoding sequences first. Reused from pass to pass.
 /// </summary>
 public sealed class Pass(int maxRows, int maxSequences)
 {
@@ -16,6 +16,9 @@ public sealed class Pass(int maxRows, int maxSequences)
 
     public int Rows { get; private set; }
 
+    /// <summary>Rows of decoding sequences: the first ones.</summary>
+    public int DecodeRows { get; private set; }
+
     public int FreeRows => _tokens.Length - Rows;
 
     public bool HasRoom => FreeRows > 0 && _sequenceCount < _sequences.Length;
@@ -25,20 +28,32 @@ public sealed class Pass(int maxRows, int maxSequences)
 
     public ReadOnlySpan<SequenceSpan> Sequences => _sequences.AsSpan(0, _sequenceCount);
 
-    /// <summary>Rows whose logits are wanted.</summary>
+    /// <summary>Rows whose logits are wanted, in rising order.</summary>
     public ReadOnlySpan<int> LogitRows => _logitRows.AsSpan(0, _logitCount);
 
-    public void Clear() => Rows = _sequenceCount = _logitCount = 0;
+    public void Clear() => Rows = DecodeRows = _sequenceCount = _logitCount = 0;
 
     /// <summary>Adds consecutive tokens of a sequence; returns the index of its logits, or -1 where none are wanted.</summary>
     /// <param name="kvStart">The sequence's first cell in the KV pool.</param>
     /// <param name="firstPosition">Position of the first token in its sequence.</param>
     /// <param name="wantsLogits">Whether the next token is to be chosen after the last of these.</param>
-    public int Add(ReadOnlySpan<int> tokens, int kvStart, int firstPosition, bool wantsLogits)
+    /// <param name="isDecoding">Whether the sequence chose these tokens; false for its prompt's.</param>
+    /// <exception cref="InvalidOperationException">A decoding sequence comes after one that is not.</exception>
+    public int Add(ReadOnlySpan<int> tokens, int kvStart, int firstPosition, bool wantsLogits, bool isDecoding = false)
     {
+        if (isDecoding && DecodeRows != Rows)
+        {
+            throw new InvalidOperationException("Decoding sequences come first in a pass.");
+        }
+
         tokens.CopyTo(_tokens.AsSpan(Rows));
-        _sequences[_sequenceCount++] = new(Rows, tokens.Length, kvStart, firstPosition);
+        _sequences[_sequenceCount++] = new(Rows, tokens.Length, kvStart, firstPosition, isDecoding);
         Rows += tokens.Length;
+        if (isDecoding)
+        {
+            DecodeRows = Rows;
+        }
+
         if (!wantsLogits)
         {
             return -1;

@@ -28,9 +28,10 @@ public sealed class Workspace : IDisposable
 
     public RopeTable Rope { get; }
 
-    /// <summary>The residual stream and the input or output of a block.</summary>
+    /// <summary>The residual stream.</summary>
     public Matrix X(int rows) => At(0, rows, _spec.Dim);
 
+    /// <summary>The input of a block, then its output until the next norm adds it to the residual stream.</summary>
     public Matrix Hidden(int rows) => At(1, rows, _spec.Dim);
 
     public Matrix Q(int rows) => At(2, rows, _spec.QueryDim);
@@ -47,9 +48,9 @@ public sealed class Workspace : IDisposable
 
     public Matrix Logits(int rows) => At(8, rows, _spec.VocabularySize);
 
-    /// <summary>Bytes of device memory for passes of this size, the device's own scratch included.</summary>
+    /// <summary>Bytes of device memory for passes of this size, the device's own scratch included; each cut at 4 KiB.</summary>
     public static long BytesOf(IComputeDevice device, ModelSpec spec, int maxRows, int maxLogits) =>
-        ActivationBytes(spec, maxRows, maxLogits) + device.ScratchBytes(maxRows, WidestInput(spec), spec.HeadDim);
+        DeviceBlock.Up(ActivationBytes(spec, maxRows, maxLogits)) + DeviceBlock.Up(device.ScratchBytes(maxRows, WidestInput(spec), spec.HeadDim));
 
     public void Dispose() => _memory.Dispose();
 

@@ -11,6 +11,9 @@ public interface IStorageRoute : IDisposable
     /// <summary>Bytes of one read.</summary>
     int BlockSize { get; }
 
+    /// <summary>The device's copy fences below this number are the route's own.</summary>
+    int CopyFences { get; }
+
     /// <summary>Time in which at least one read was in flight, since the route was opened.</summary>
     TimeSpan BusyTime { get; }
 

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace NvStream.Storage;
 
 /// <summary>
@@ -11,17 +9,18 @@ sealed class ReaderPool : IDisposable
     readonly Lock _lock = new();
     readonly SemaphoreSlim _blocks = new(0);
     readonly Queue<Transfer> _queue = new();
-    readonly Action<Transfer.Block> _read;
+    readonly Action<Transfer, Transfer.Block> _serve;
+    readonly Action<Transfer>? _served;
     readonly Thread[] _threads;
-    int _inFlight;
-    long _busySince;
-    long _busyTicks;
+    long _begun;
     bool _isStopped;
 
-    /// <param name="read">Reads one block whole, or throws what is to be reported.</param>
-    public ReaderPool(int depth, string name, Action<Transfer.Block> read)
+    /// <param name="serve">Delivers one block whole, or throws what is to be reported.</param>
+    /// <param name="served">Called once a transfer, after its last block and before anyone may see it complete.</param>
+    public ReaderPool(int depth, string name, Action<Transfer, Transfer.Block> serve, Action<Transfer>? served = null)
     {
-        _read = read;
+        _serve = serve;
+        _served = served;
         _threads = new Thread[depth];
         for (var i = 0; i < depth; i++)
         {
@@ -30,18 +29,7 @@ sealed class ReaderPool : IDisposable
         }
     }
 
-    public TimeSpan BusyTime
-    {
-        get
-        {
-            lock (_lock)
-            {
-                var running = _inFlight > 0 ? Stopwatch.GetTimestamp() - _busySince : 0;
-                return Stopwatch.GetElapsedTime(0, _busyTicks + running);
-            }
-        }
-    }
-
+    /// <summary>Queues a transfer and gives it the next <see cref="Transfer.Turn"/>, from 0.</summary>
     public void Begin(Transfer transfer)
     {
         int blocks;
@@ -51,6 +39,7 @@ sealed class ReaderPool : IDisposable
             blocks = transfer.BlockCount;
             if (blocks > 0)
             {
+                transfer.Turn = _begun++;
                 _queue.Enqueue(transfer);
             }
         }
@@ -107,11 +96,6 @@ sealed class ReaderPool : IDisposable
                 {
                     _queue.Dequeue();
                 }
-
-                if (_inFlight++ == 0)
-                {
-                    _busySince = Stopwatch.GetTimestamp();
-                }
             }
 
             Exception? error = null;
@@ -119,8 +103,7 @@ sealed class ReaderPool : IDisposable
             {
                 if (!transfer.IsCancelled)
                 {
-                    transfer.AwaitFence();
-                    _read(block);
+                    _serve(transfer, block);
                 }
             }
             catch (Exception e)
@@ -129,15 +112,7 @@ sealed class ReaderPool : IDisposable
                 error = e;
             }
 
-            lock (_lock)
-            {
-                if (--_inFlight == 0)
-                {
-                    _busyTicks += Stopwatch.GetTimestamp() - _busySince;
-                }
-            }
-
-            transfer.Finish(error);
+            transfer.Finish(error, _served);
         }
     }
 }

@@ -2,4 +2,5 @@ namespace NvStream.Storage;
 
 /// <param name="BlockSize">Bytes of one read, a multiple of 4096.</param>
 /// <param name="QueueDepth">Reads in flight.</param>
-public sealed record RouteOptions(int BlockSize, int QueueDepth);
+/// <param name="StagingBytes">Pinned bytes that reads may run ahead of a device's slots, beyond the blocks in flight.</param>
+public sealed record RouteOptions(int BlockSize, int QueueDepth, long StagingBytes = 0);

@@ -4,17 +4,34 @@ using NvStream.Gguf;
 
 namespace NvStream.Storage;
 
+/// <summary>Where a transfer's bytes come from and go to.</summary>
+enum TransferPath
+{
+    /// <summary>From the file into the memory that computes.</summary>
+    FileToDevice,
+
+    /// <summary>From the file into pinned host memory.</summary>
+    FileToHost,
+
+    /// <summary>From pinned host memory into the device's own.</summary>
+    HostToDevice,
+}
+
 /// <summary>
-/// One layer's way from its file ranges into one piece of memory, cut into blocks that a route's readers take.
+/// One layer's way into one piece of memory, cut into blocks that a route's readers take.
 /// Made once a slot and used again and again: a transfer in steady state allocates nothing.
 /// </summary>
 public sealed class Transfer : IDisposable
 {
+    /// <summary>A copy needs no blocks, but a block's length is an int.</summary>
+    const int CopyBlock = 1 << 30;
+
     readonly ManualResetEventSlim _done = new(true);
+    readonly FileExtent[] _hostRange = new FileExtent[1];
     IReadOnlyList<FileExtent> _extents = [];
+    nint _source;
     nint _destination;
     int _blockSize;
-    IDeviceFence? _after;
     int _extent;
     long _extentDone;
     long _memoryDone;
@@ -26,11 +43,28 @@ public sealed class Transfer : IDisposable
     /// <summary>Bytes of the ranges.</summary>
     public long Bytes { get; private set; }
 
-    /// <summary>Whether every block has been read, failed or been dropped: memory is no longer written.</summary>
+    /// <summary>
+    /// Whether every block has been delivered, failed or been dropped. Host memory is no longer written then; to a
+    /// device's own memory every copy has been queued, and <see cref="Copied"/> completes when they are done.
+    /// </summary>
     public bool IsComplete => _done.IsSet;
 
     /// <summary>Whether a block failed or was dropped: the memory does not hold the ranges.</summary>
     public bool IsFaulted => IsComplete && (_error is not null || _isCancelled);
+
+    /// <summary>Completes when the bytes have arrived; null where they have once the transfer is complete.</summary>
+    public IDeviceFence? Copied { get; internal set; }
+
+    internal TransferPath Path { get; private set; }
+
+    /// <summary>Work that still reads the destination: nothing is written before it is done.</summary>
+    internal IDeviceFence? After { get; private set; }
+
+    /// <summary>The number of the copy fence that is this transfer's.</summary>
+    internal int CopyFence { get; private set; }
+
+    /// <summary>Its place in the order in which the route's transfers were begun.</summary>
+    internal long Turn { get; set; }
 
     internal bool IsCancelled => _isCancelled;
 
@@ -39,16 +73,36 @@ public sealed class Transfer : IDisposable
     internal bool HasUnclaimed => _unclaimed > 0;
 
     /// <summary>Sets out what is to be read; the ranges go to <paramref name="destination"/> one after the other.</summary>
-    /// <param name="destination">4 KiB-aligned memory for all of the ranges.</param>
+    /// <param name="destination">4 KiB-aligned memory, the device's, for all of the ranges.</param>
     /// <param name="blockSize">Bytes of one read, a multiple of 4096.</param>
     /// <param name="after">Work that still reads the memory: nothing is written before it is done.</param>
-    public void Prepare(IReadOnlyList<FileExtent> extents, nint destination, int blockSize, IDeviceFence? after = null)
+    /// <param name="copyFence">Number of a copy fence that nobody else uses, where the route copies.</param>
+    public void Prepare(IReadOnlyList<FileExtent> extents, nint destination, int blockSize, IDeviceFence? after = null, int copyFence = 0) =>
+        Prepare(TransferPath.FileToDevice, extents, 0, destination, blockSize, after, copyFence);
+
+    /// <summary>The same into pinned host memory.</summary>
+    public void PrepareHost(IReadOnlyList<FileExtent> extents, nint destination, int blockSize, int copyFence) =>
+        Prepare(TransferPath.FileToHost, extents, 0, destination, blockSize, after: null, copyFence);
+
+    /// <summary>Sets out a copy from pinned host memory to the device's own.</summary>
+    public void PrepareCopy(nint source, long bytes, nint destination, IDeviceFence? after, int copyFence)
+    {
+        _hostRange[0] = new(0, 0, bytes);
+        Prepare(TransferPath.HostToDevice, _hostRange, source, destination, CopyBlock, after, copyFence);
+    }
+
+    void Prepare(
+        TransferPath path, IReadOnlyList<FileExtent> extents, nint source, nint destination, int blockSize, IDeviceFence? after, int copyFence)
     {
         Debug.Assert(IsComplete, "A transfer may be prepared again only when it is complete.");
+        Path = path;
+        After = after;
+        CopyFence = copyFence;
+        Copied = null;
         _extents = extents;
+        _source = source;
         _destination = destination;
         _blockSize = blockSize;
-        _after = after;
         _extent = 0;
         _extentDone = _memoryDone = 0;
         _error = null;
@@ -73,7 +127,7 @@ public sealed class Transfer : IDisposable
     {
         var extent = _extents[_extent];
         var length = (int)Math.Min(_blockSize, extent.Length - _extentDone);
-        var block = new Block(extent.Shard, extent.Offset + _extentDone, length, _destination + (nint)_memoryDone);
+        var block = new Block(extent.Shard, extent.Offset + _extentDone, length, _destination + (nint)_memoryDone, _source + (nint)_memoryDone);
         _memoryDone += length;
         _extentDone += length;
         if (_extentDone == extent.Length)
@@ -86,34 +140,56 @@ public sealed class Transfer : IDisposable
         return block;
     }
 
-    /// <summary>Waits until the memory may be written.</summary>
-    internal void AwaitFence() => _after?.Wait();
+    /// <summary>Reports a block as delivered, failed (<paramref name="error"/>) or dropped. The first error is kept.</summary>
+    /// <param name="served">Called after the last block, before anyone may see the transfer complete; may fail too.</param>
+    internal void Finish(Exception? error, Action<Transfer>? served)
+    {
+        Keep(error);
+        if (Interlocked.Decrement(ref _unfinished) > 0)
+        {
+            return;
+        }
 
-    /// <summary>Reports a block as read, failed (<paramref name="error"/>) or dropped. The first error is kept.</summary>
-    internal void Finish(Exception? error)
+        try
+        {
+            served?.Invoke(this);
+        }
+        catch (Exception e)
+        {
+            Keep(e);
+        }
+
+        _done.Set();
+    }
+
+    void Keep(Exception? error)
     {
         if (error is not null)
         {
             Interlocked.CompareExchange(ref _error, error, null);
-        }
-
-        if (Interlocked.Decrement(ref _unfinished) == 0)
-        {
-            _done.Set();
         }
     }
 
     /// <summary>Blocks not yet started are dropped; those in flight end as usual.</summary>
     public void Cancel() => _isCancelled = true;
 
-    /// <summary>Waits for the bytes.</summary>
+    /// <summary>Waits for the transfer to complete.</summary>
     /// <exception cref="StorageException">StorageReadFailed.</exception>
     public void Wait(CancellationToken cancellationToken)
     {
         // A wait with the token itself would allocate its registration.
-        while (!_done.Wait(50, CancellationToken.None))
+        while (!TryWait(50))
         {
             cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>As <see cref="Wait"/>, but false when it has not completed after so many milliseconds.</summary>
+    internal bool TryWait(int milliseconds)
+    {
+        if (!_done.Wait(milliseconds, CancellationToken.None))
+        {
+            return false;
         }
 
         if (_error is { } error)
@@ -121,13 +197,10 @@ public sealed class Transfer : IDisposable
             throw error;
         }
 
-        if (_isCancelled)
-        {
-            throw new OperationCanceledException("The transfer was dropped.");
-        }
+        return !_isCancelled ? true : throw new OperationCanceledException("The transfer was dropped.");
     }
 
-    /// <summary>Waits until memory is no longer written, whatever came of it.</summary>
+    /// <summary>Waits until the transfer is complete, whatever came of it.</summary>
     public void Drain()
     {
         Cancel();
@@ -140,6 +213,7 @@ public sealed class Transfer : IDisposable
         _done.Dispose();
     }
 
-    /// <summary>One read. All of offset, length and destination are multiples of 4096.</summary>
-    internal readonly record struct Block(int Shard, long Offset, int Length, nint Destination);
+    /// <summary>One read or copy. All of offset, length and destination are multiples of 4096.</summary>
+    /// <param name="Source">Host address, where the transfer copies; otherwise the block is read from the file.</param>
+    internal readonly record struct Block(int Shard, long Offset, int Length, nint Destination, nint Source);
 }

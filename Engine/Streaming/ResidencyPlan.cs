@@ -18,20 +18,35 @@ public enum Tier
 /// <param name="Bytes">Bytes of its extents, widened to 4 KiB.</param>
 public sealed record LayerPlacement(int Index, string Layer, Tier Tier, long Bytes);
 
-/// <summary>What a model will take of the device and what must move every pass; made before anything is allocated.</summary>
+/// <summary>What a model will take of device and host and what must move every pass; made before anything is allocated.</summary>
 public sealed record ResidencyPlan
 {
     public required IReadOnlyList<LayerPlacement> Layers { get; init; }
 
-    /// <summary>Bytes the device may use in all.</summary>
+    /// <summary>Bytes the device may use in all, whole units of <see cref="Granularity"/>.</summary>
     public required long DeviceBudget { get; init; }
+
+    /// <summary>Bytes in which the device hands out memory.</summary>
+    public required long Granularity { get; init; }
+
+    /// <summary>Bytes of pinned host memory that the middle tier may use.</summary>
+    public required long HostBudget { get; init; }
 
     /// <summary>Bytes of resident layers.</summary>
     public required long ResidentBytes { get; init; }
 
+    /// <summary>Bytes of the layers in pinned host memory.</summary>
+    public required long HostBytes { get; init; }
+
+    /// <summary>
+    /// Pinned host bytes that reads may run ahead of the slots: one layer, where storage has to go on reading while slots
+    /// are taken by layers from host memory. Counted in the host budget, unlike the few blocks that are always in flight.
+    /// </summary>
+    public required long StagingBytes { get; init; }
+
     public required int SlotCount { get; init; }
 
-    /// <summary>Bytes of one slot: the largest streamed layer.</summary>
+    /// <summary>Bytes of one slot: the largest layer that is not resident.</summary>
     public required long SlotBytes { get; init; }
 
     /// <summary>Cells of the KV pool, shared by all sequences; at least ContextLength.</summary>
@@ -55,6 +70,9 @@ public sealed record ResidencyPlan
 
     /// <summary>Device memory that will be allocated: never above <see cref="DeviceBudget"/>.</summary>
     public long TotalBytes => ResidentBytes + SlotsBytes + KvBytes + WorkspaceBytes;
+
+    /// <summary>The same in whole units of the device's: what it is asked for.</summary>
+    public long ReservedBytes => (TotalBytes + Granularity - 1) / Granularity * Granularity;
 
     /// <summary>Bytes read from storage for one pass.</summary>
     public long BytesPerPass => Layers.Where(l => l.Tier == Tier.Storage).Sum(l => l.Bytes);

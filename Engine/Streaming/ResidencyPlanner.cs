@@ -8,11 +8,14 @@ namespace NvStream.Streaming;
 /// <param name="ContextLength">Tokens a sequence may have.</param>
 /// <param name="KvTokens">Cells of the KV pool; null lets the planner choose.</param>
 /// <param name="SlotCount">Slots of the belt; null lets the planner choose.</param>
-public sealed record PlanRequest(long DeviceBudget, int ContextLength, int? KvTokens = null, int? SlotCount = null);
+/// <param name="HostBudget">Bytes of pinned host memory; of no use to a device whose memory is host memory.</param>
+public sealed record PlanRequest(long DeviceBudget, int ContextLength, int? KvTokens = null, int? SlotCount = null, long HostBudget = 0);
 
 /// <summary>
 /// Splits a budget among KV cache, work space, slots and resident layers, so that as few bytes as possible move a pass.
-/// Streamed layers are spread evenly among resident ones, so that storage goes on reading while resident layers compute.
+/// What does not fit the device lives in pinned host memory as far as that goes, the rest in storage. Streamed layers are
+/// spread evenly among resident ones, and those from storage among those from host memory, so that storage goes on
+/// reading while the others compute.
 /// </summary>
 public static class ResidencyPlanner
 {
@@ -31,38 +34,46 @@ public static class ResidencyPlanner
     /// <exception cref="BudgetException">DeviceBudgetTooSmall, naming the least that would do.</exception>
     public static ResidencyPlan Plan(ModelSpec spec, IReadOnlyList<LayerLayout> layers, IComputeDevice device, PlanRequest request)
     {
+        var unit = device.AllocationGranularity;
+        var budget = request.DeviceBudget / unit * unit;
+        var hostBudget = device.HostCopies is null ? 0 : request.HostBudget;
         var kvTokens = Math.Max(request.KvTokens ?? request.ContextLength, request.ContextLength);
-        var kvBytes = KvCache.BytesOf(spec, kvTokens);
+        var kvBytes = DeviceBlock.Up(KvCache.BytesOf(spec, kvTokens));
         var smallest = PassSizes[^1];
         var size = PassSizes.FirstOrDefault(
-            s => Workspace.BytesOf(device, spec, s.Rows, s.Sequences) <= request.DeviceBudget * WorkspaceShare, smallest);
+            s => Workspace.BytesOf(device, spec, s.Rows, s.Sequences) <= budget * WorkspaceShare, smallest);
         var workspace = Workspace.BytesOf(device, spec, size.Rows, size.Sequences);
         var slots = request.SlotCount ?? DefaultSlots;
 
-        var forLayers = request.DeviceBudget - kvBytes - workspace;
-        if (Choose(layers, slots, forLayers) is not { } choice)
+        if (Choose(layers, slots, budget - kvBytes - workspace, hostBudget) is not { } choice)
         {
             // The least is what the smallest pass needs with the fewest bytes resident.
             var leanWorkspace = Workspace.BytesOf(device, spec, smallest.Rows, smallest.Sequences);
-            if (size != smallest && Choose(layers, slots, request.DeviceBudget - kvBytes - leanWorkspace) is { } lean)
+            if (size != smallest && Choose(layers, slots, budget - kvBytes - leanWorkspace, hostBudget) is { } lean)
             {
                 (choice, size, workspace) = (lean, smallest, leanWorkspace);
             }
             else
             {
-                var leanLayers = LeastForLayers(layers, slots);
+                var leanLayers = Choices(layers, slots).Min(c => c.DeviceBytes(slots));
+                var least = kvBytes + leanWorkspace + leanLayers;
                 throw BudgetException.DeviceTooSmall(
-                    request.DeviceBudget, kvBytes + leanWorkspace + leanLayers,
-                    $"{leanLayers} for {slots} slots and what must be resident, {kvBytes} for a KV cache of {kvTokens} tokens, {leanWorkspace} of work space");
+                    request.DeviceBudget, (least + unit - 1) / unit * unit,
+                    $"{leanLayers} for {slots} slots and what must be resident, {kvBytes} for a KV cache of {kvTokens} tokens, {leanWorkspace} of work space"
+                        + (unit > 1 ? $", in whole units of {unit}" : ""));
             }
         }
 
         var plan = new ResidencyPlan
         {
-            Layers = [.. layers.Select((l, i) => new LayerPlacement(i, l.Name, choice.IsStreamed[i] ? Tier.Storage : Tier.Device, l.Bytes))],
-            DeviceBudget = request.DeviceBudget,
-            ResidentBytes = choice.ResidentBytes,
-            SlotCount = choice.StreamedBytes > 0 ? slots : 0,
+            Layers = [.. layers.Select((l, i) => new LayerPlacement(i, l.Name, choice.Tiers[i], l.Bytes))],
+            DeviceBudget = budget,
+            Granularity = unit,
+            HostBudget = hostBudget,
+            ResidentBytes = choice.BytesOf(Tier.Device),
+            HostBytes = choice.BytesOf(Tier.Host),
+            StagingBytes = choice.StagingBytes,
+            SlotCount = choice.SlotBytes > 0 ? slots : 0,
             SlotBytes = choice.SlotBytes,
             KvTokens = kvTokens,
             KvBytes = kvBytes,
@@ -77,31 +88,29 @@ public static class ResidencyPlanner
     /// <summary>What no layer can use makes room for more sequences.</summary>
     static ResidencyPlan GrowKv(ResidencyPlan plan, ModelSpec spec)
     {
-        var spare = plan.DeviceBudget - plan.TotalBytes;
-        var tokens = (int)Math.Min((long)plan.ContextLength * SpareContexts, plan.KvTokens + spare / KvCache.BytesOf(spec, 1));
-        return plan with { KvTokens = Math.Max(plan.KvTokens, tokens), KvBytes = KvCache.BytesOf(spec, Math.Max(plan.KvTokens, tokens)) };
+        var room = DeviceBlock.Down(plan.KvBytes + plan.DeviceBudget - plan.TotalBytes);
+        var tokens = (int)Math.Min((long)plan.ContextLength * SpareContexts, room / KvCache.BytesOf(spec, 1));
+        return tokens > plan.KvTokens ? plan with { KvTokens = tokens, KvBytes = DeviceBlock.Up(KvCache.BytesOf(spec, tokens)) } : plan;
     }
 
-    /// <summary>The choice that streams the fewest bytes and fits; null where none fits.</summary>
-    static Choice? Choose(IReadOnlyList<LayerLayout> layers, int slots, long bytes)
+    /// <summary>The choice that fits and reads the fewest bytes from storage, then the fewest from host memory; null where none fits.</summary>
+    static LayerSplit? Choose(IReadOnlyList<LayerLayout> layers, int slots, long deviceBytes, long hostBytes)
     {
-        Choice? best = null;
+        LayerSplit? best = null;
         foreach (var choice in Choices(layers, slots))
         {
-            if (choice.ResidentBytes + choice.SlotBytes * slots <= bytes && (best is null || choice.StreamedBytes < best.StreamedBytes))
+            if (choice.DeviceBytes(slots) <= deviceBytes)
             {
-                best = choice;
+                choice.MoveToHost(hostBytes);
+                best = best is null || choice.IsBetterThan(best) ? choice : best;
             }
         }
 
         return best;
     }
 
-    static long LeastForLayers(IReadOnlyList<LayerLayout> layers, int slots) =>
-        Choices(layers, slots).Min(c => c.ResidentBytes + c.SlotBytes * slots);
-
     /// <summary>Each number of streamed layers, with the head resident or streamed: a head larger than the layers would widen every slot.</summary>
-    static IEnumerable<Choice> Choices(IReadOnlyList<LayerLayout> layers, int slots)
+    static IEnumerable<LayerSplit> Choices(IReadOnlyList<LayerLayout> layers, int slots)
     {
         var blocks = layers.Count - 1;
         for (var streamed = 0; streamed <= blocks; streamed++)
@@ -117,40 +126,5 @@ public static class ResidencyPlanner
                 yield return new(layers, streamed, isHeadStreamed: true);
             }
         }
-    }
-
-    sealed class Choice
-    {
-        public Choice(IReadOnlyList<LayerLayout> layers, int streamed, bool isHeadStreamed)
-        {
-            var blocks = layers.Count - 1;
-            IsStreamed = new bool[layers.Count];
-            IsStreamed[blocks] = isHeadStreamed;
-            for (var i = 0; i < streamed; i++)
-            {
-                IsStreamed[(int)((2L * i + 1) * blocks / (2L * streamed))] = true;
-            }
-
-            for (var i = 0; i < layers.Count; i++)
-            {
-                if (IsStreamed[i])
-                {
-                    StreamedBytes += layers[i].Bytes;
-                    SlotBytes = Math.Max(SlotBytes, layers[i].Bytes);
-                }
-                else
-                {
-                    ResidentBytes += layers[i].Bytes;
-                }
-            }
-        }
-
-        public bool[] IsStreamed { get; }
-
-        public long ResidentBytes { get; }
-
-        public long StreamedBytes { get; }
-
-        public long SlotBytes { get; }
     }
 }

@@ -6,26 +6,31 @@ using NvStream.Storage;
 namespace NvStream.Streaming;
 
 /// <summary>
-/// The streamed layers as one endless cycle through a few slots of device memory. Reading runs ahead of compute as far as
-/// there are free slots, across pass borders too: after the last layer the first is already on its way.
-/// Two conditions keep it safe: a slot is refilled only when the work on its layer is done (a device fence), and a layer
-/// is handed out only when its bytes are there (the transfer). Driven by the one thread that runs passes.
+/// The layers that are not resident as one endless cycle through a few slots of device memory. Reading runs ahead of
+/// compute as far as there are free slots, across pass borders too: after the last layer the first is already on its way.
+/// Two conditions keep it safe: a slot is refilled only when the work on its layer is done (a device fence), and work on a
+/// layer begins only when its bytes are there (the transfer, and where it ends in a copy, that copy's fence, for which
+/// the device waits and not the caller). Driven by the one thread that runs passes.
 /// </summary>
 public sealed class SlotBelt : IDisposable
 {
     readonly IComputeDevice _device;
     readonly IStorageRoute _route;
     readonly LayerLayout[] _cycle;
+    readonly nint[] _hostAddresses;
     readonly Slot[] _slots;
     long _consumed;
     long _begun;
 
     /// <param name="cycle">The streamed layers in the order of the forward pass.</param>
-    public SlotBelt(IComputeDevice device, IStorageRoute route, IEnumerable<LayerLayout> cycle, int slotCount, long slotBytes)
+    /// <param name="hostAddress">Where a layer lies in pinned host memory; 0 for one that is read from storage.</param>
+    public SlotBelt(
+        IComputeDevice device, IStorageRoute route, IEnumerable<LayerLayout> cycle, int slotCount, long slotBytes, Func<LayerLayout, nint>? hostAddress = null)
     {
         _device = device;
         _route = route;
         _cycle = [.. cycle];
+        _hostAddresses = [.. _cycle.Select(l => hostAddress?.Invoke(l) ?? 0)];
         _slots = new Slot[slotCount];
         try
         {
@@ -41,10 +46,22 @@ public sealed class SlotBelt : IDisposable
         }
     }
 
-    /// <summary>Bytes handed to compute since the belt was made.</summary>
+    /// <summary>Address of the first slot.</summary>
+    public nint FirstSlot => _slots[0].Memory.Address;
+
+    public long SlotBytes => _slots[0].Memory.Length;
+
+    /// <summary>Bytes from storage handed to compute since the belt was made.</summary>
     public long BytesConsumed { get; private set; }
 
-    /// <summary>Time in which compute waited for bytes, since the belt was made.</summary>
+    /// <summary>The same of bytes from host memory.</summary>
+    public long HostBytesConsumed { get; private set; }
+
+    /// <summary>
+    /// Time in which the device had nothing left to do while <see cref="Acquire"/> waited for bytes, since the belt was
+    /// made. What it then waits for copies that are under way is counted by the device itself
+    /// (<see cref="IHostCopies.DeviceStall"/>): the one ends before the other begins.
+    /// </summary>
     public TimeSpan StorageStall { get; private set; }
 
     /// <summary>Time in which storage had reads in flight; the rest of a pass it waited for a free slot.</summary>
@@ -53,29 +70,35 @@ public sealed class SlotBelt : IDisposable
     /// <summary>Starts reading ahead; called once loading is over, and again after <see cref="Reset"/>.</summary>
     public void Start()
     {
+        // After a pass that was given up, its work may still be using the slots.
         while (_begun < _consumed + _slots.Length)
         {
-            BeginNext(after: null);
+            BeginNext(_device.RecordFence((int)(_begun % _slots.Length)));
         }
     }
 
-    /// <summary>The next layer of the cycle, once its bytes are there.</summary>
+    /// <summary>The next layer of the cycle, once work issued from now on finds its bytes there.</summary>
     /// <exception cref="StorageException">StorageReadFailed; the belt must be reset before it is used again.</exception>
     public nint Acquire(LayerLayout layer, CancellationToken cancellationToken)
     {
-        Debug.Assert(_cycle[_consumed % _cycle.Length] == layer, "Layers leave the belt in the order of the cycle.");
+        var place = _consumed % _cycle.Length;
+        Debug.Assert(_cycle[place] == layer, "Layers leave the belt in the order of the cycle.");
         var slot = _slots[_consumed % _slots.Length];
-        var start = Stopwatch.GetTimestamp();
-        try
+        WaitFor(slot.Transfer, cancellationToken);
+        if (slot.Transfer.Copied is { } copied)
         {
-            slot.Transfer.Wait(cancellationToken);
-        }
-        finally
-        {
-            StorageStall += Stopwatch.GetElapsedTime(start);
+            _device.HostCopies!.AwaitOnDevice(copied);
         }
 
-        BytesConsumed += slot.Transfer.Bytes;
+        if (_hostAddresses[place] == 0)
+        {
+            BytesConsumed += slot.Transfer.Bytes;
+        }
+        else
+        {
+            HostBytesConsumed += slot.Transfer.Bytes;
+        }
+
         return slot.Memory.Address;
     }
 
@@ -102,10 +125,39 @@ public sealed class SlotBelt : IDisposable
     public void Dispose()
     {
         Drain();
+        DeviceWork.Settle(_device, _slots.Length, _route.CopyFences + _slots.Length);
         foreach (var slot in _slots)
         {
             slot.Transfer?.Dispose();
             slot.Memory?.Dispose();
+        }
+    }
+
+    void WaitFor(Transfer transfer, CancellationToken cancellationToken)
+    {
+        if (transfer.TryWait(0))
+        {
+            return;
+        }
+
+        // As long as the device has work, waiting for bytes costs nothing.
+        var issued = _device.RecordFence(_slots.Length);
+        long idleSince = 0;
+        try
+        {
+            do
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (idleSince == 0 && issued.IsComplete)
+                {
+                    idleSince = Stopwatch.GetTimestamp();
+                }
+            }
+            while (!transfer.TryWait(idleSince == 0 ? 1 : 50));
+        }
+        finally
+        {
+            StorageStall += idleSince == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(idleSince);
         }
     }
 
@@ -124,10 +176,20 @@ public sealed class SlotBelt : IDisposable
         }
     }
 
-    void BeginNext(IDeviceFence? after)
+    void BeginNext(IDeviceFence after)
     {
-        var slot = _slots[_begun % _slots.Length];
-        slot.Transfer.Prepare(_cycle[_begun % _cycle.Length].Extents.Extents, slot.Memory.Address, _route.BlockSize, after);
+        var index = (int)(_begun % _slots.Length);
+        var place = _begun % _cycle.Length;
+        var (slot, layer, host) = (_slots[index], _cycle[place], _hostAddresses[place]);
+        if (host == 0)
+        {
+            slot.Transfer.Prepare(layer.Extents.Extents, slot.Memory.Address, _route.BlockSize, after, _route.CopyFences + index);
+        }
+        else
+        {
+            slot.Transfer.PrepareCopy(host, layer.Bytes, slot.Memory.Address, after, _route.CopyFences + index);
+        }
+
         _begun++;
         _route.Begin(slot.Transfer);
     }

@@ -4,33 +4,47 @@ using NvStream.Storage;
 
 namespace NvStream.Streaming;
 
-/// <summary>All layers of a model, wherever they live: resident ones at their address, streamed ones from the belt.</summary>
+/// <summary>All layers of a model, wherever they live: resident ones at their address, the others from the belt.</summary>
 public sealed class WeightStore : ILayerSource, IDisposable
 {
+    readonly IComputeDevice _device;
+    readonly IStorageRoute _route;
     readonly LayerLayout[] _layers;
     readonly DeviceMemory?[] _resident;
-    readonly IStorageRoute _route;
+    readonly DeviceMemory?[] _host;
     readonly SlotBelt? _belt;
+    readonly int _slotCount;
+    double _linkRate;
 
     /// <summary>Allocates everything; <see cref="Load"/> fills it.</summary>
     public WeightStore(IComputeDevice device, IStorageRoute route, LayerLayout[] layers, ResidencyPlan plan)
     {
-        _layers = layers;
+        _device = device;
         _route = route;
+        _layers = layers;
         _resident = new DeviceMemory?[layers.Length];
+        _host = new DeviceMemory?[layers.Length];
+        _slotCount = plan.SlotCount;
         try
         {
             for (var i = 0; i < layers.Length; i++)
             {
-                if (plan.Layers[i].Tier == Tier.Device)
+                switch (plan.Layers[i].Tier)
                 {
-                    _resident[i] = device.Allocate(layers[i].Bytes, layers[i].Name);
+                    case Tier.Device:
+                        _resident[i] = device.Allocate(layers[i].Bytes, layers[i].Name);
+                        break;
+                    case Tier.Host:
+                        _host[i] = device.HostCopies!.AllocateHost(layers[i].Bytes, layers[i].Name);
+                        break;
                 }
             }
 
             if (plan.SlotCount > 0)
             {
-                _belt = new(device, route, layers.Where((_, i) => plan.Layers[i].Tier == Tier.Storage), plan.SlotCount, plan.SlotBytes);
+                _belt = new(
+                    device, route, layers.Where((_, i) => plan.Layers[i].Tier != Tier.Device), plan.SlotCount, plan.SlotBytes,
+                    layer => _host[Array.IndexOf(layers, layer)]?.Address ?? 0);
             }
         }
         catch
@@ -40,30 +54,58 @@ public sealed class WeightStore : ILayerSource, IDisposable
         }
     }
 
+    /// <summary>Bytes from storage that compute has used.</summary>
     public long BytesConsumed => _belt?.BytesConsumed ?? 0;
 
+    /// <summary>Bytes from pinned host memory that compute has used.</summary>
+    public long HostBytesConsumed => _belt?.HostBytesConsumed ?? 0;
+
+    /// <summary>Time in which an idle device waited for reads.</summary>
     public TimeSpan StorageStall => _belt?.StorageStall ?? TimeSpan.Zero;
+
+    /// <summary>Time in which the device waited for copies under way; no part of <see cref="StorageStall"/>.</summary>
+    public TimeSpan DeviceStall => _device.HostCopies?.DeviceStall ?? TimeSpan.Zero;
 
     public TimeSpan StorageBusy => _belt?.StorageBusy ?? TimeSpan.Zero;
 
-    /// <summary>Reads the resident layers at the route's full rate, then lets the belt run.</summary>
+    /// <summary>Reads the layers of device and host at the route's full rate, then lets the belt run.</summary>
     /// <param name="onLoaded">Called with the bytes of each layer as it arrives.</param>
     /// <exception cref="StorageException">StorageReadFailed.</exception>
     public void Load(Action<long> onLoaded, CancellationToken cancellationToken)
     {
-        // Two transfers in flight, so that the queue does not run dry between layers.
+        LoadLayers(onLoaded, cancellationToken);
+        if (_belt is not null && _device.HostCopies is { } copies)
+        {
+            _linkRate = LinkMeter.Measure(copies, _belt.FirstSlot, _belt.SlotBytes, _route.CopyFences);
+        }
+
+        _belt?.Start();
+    }
+
+    void LoadLayers(Action<long> onLoaded, CancellationToken cancellationToken)
+    {
+        // Two transfers in flight, so that the queue does not run dry between layers. The belt's fences are not in use
+        // yet, and only the last one recorded is waited for.
+        var fence = _route.CopyFences;
         using var first = new Transfer();
         using var second = new Transfer();
         var (current, next) = (first, second);
         var waiting = false;
         for (var i = 0; i < _layers.Length; i++)
         {
-            if (_resident[i] is not { } memory)
+            if (_resident[i] is { } memory)
+            {
+                next.Prepare(_layers[i].Extents.Extents, memory.Address, _route.BlockSize, copyFence: fence);
+            }
+            else if (_host[i] is { } pinned)
+            {
+                next.PrepareHost(_layers[i].Extents.Extents, pinned.Address, _route.BlockSize, fence);
+            }
+            else
             {
                 continue;
             }
 
-            next.Prepare(_layers[i].Extents.Extents, memory.Address, _route.BlockSize);
             _route.Begin(next);
             if (waiting)
             {
@@ -77,11 +119,12 @@ public sealed class WeightStore : ILayerSource, IDisposable
         if (waiting)
         {
             current.Wait(cancellationToken);
+            current.Copied?.Wait();
             onLoaded(current.Bytes);
         }
-
-        _belt?.Start();
     }
+
+    public bool IsResident(int layer) => _resident[layer] is not null;
 
     public nint Acquire(int layer, CancellationToken cancellationToken)
     {
@@ -97,13 +140,20 @@ public sealed class WeightStore : ILayerSource, IDisposable
         }
     }
 
+    /// <summary>Time that so many bytes take from host memory to the device at the rate seen when loading; none where they need not move.</summary>
+    public TimeSpan LinkTime(long bytes) => _linkRate > 0 ? TimeSpan.FromSeconds(bytes / _linkRate) : TimeSpan.Zero;
+
     /// <summary>Makes the next pass start at the first layer whatever became of the last one.</summary>
     public void Reset() => _belt?.Reset();
+
+    /// <summary>Waits for device work and copies issued so far, whatever became of them.</summary>
+    public void Settle() => DeviceWork.Settle(_device, _slotCount, _route.CopyFences + _slotCount);
 
     public void Dispose()
     {
         _belt?.Dispose();
-        foreach (var memory in _resident)
+        Settle();
+        foreach (var memory in _resident.Concat(_host))
         {
             memory?.Dispose();
         }

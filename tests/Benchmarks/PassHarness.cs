@@ -29,7 +29,7 @@ sealed class PassHarness : IDisposable
         _spec = ModelSpec.FromGguf(_file);
         var layers = LayerLayout.Read(_file, _spec, device.Supports);
         var plan = ResidencyPlanner.Plan(_spec, layers, device, new(device.Info.FreeMemory, Context, Context * sequences));
-        _route = StorageRoutes.Open(RouteKind.Auto, _file, device.Info, new(1 << 20, 8));
+        _route = StorageRoutes.Open(RouteKind.Auto, _file, device, new(1 << 20, 8));
         _weights = new(device, _route, layers, plan);
         _weights.Load(_ => { }, CancellationToken.None);
         _cache = new(device, _spec, plan.KvTokens);
@@ -50,7 +50,7 @@ sealed class PassHarness : IDisposable
                 tokens[i] = (s * 7919 + (position + i) * 104729) % _spec.VocabularySize;
             }
 
-            _pass.Add(tokens, s * Context, position, wantsLogits: true);
+            _pass.Add(tokens, s * Context, position, wantsLogits: true, isDecoding: rows == 1);
         }
 
         _decoder.Forward(_pass, _weights, _cache, _work, CancellationToken.None);

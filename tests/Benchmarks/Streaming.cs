@@ -123,7 +123,7 @@ static class Streaming
             _file = GgufFile.Open(path);
             _layers = LayerLayout.Read(_file, ModelSpec.FromGguf(_file), _device.Supports);
             SlotBytes = _layers.Max(l => l.Bytes);
-            _route = StorageRoutes.Open(RouteKind.HostDirect, _file, _device.Info, new(BlockSize, Depth));
+            _route = StorageRoutes.Open(RouteKind.HostDirect, _file, _device, new(BlockSize, Depth));
         }
 
         public long SlotBytes { get; }

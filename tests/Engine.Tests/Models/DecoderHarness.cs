@@ -26,7 +26,7 @@ sealed class DecoderHarness : IDisposable
         Device = device ?? new CpuDevice();
         var layers = LayerLayout.Read(_file, Spec, Device.Supports);
         Plan = ResidencyPlanner.Plan(Spec, layers, Device, new(budget, context));
-        _route = StorageRoutes.Open(RouteKind.Auto, _file, Device.Info, new(1 << 20, 4));
+        _route = StorageRoutes.Open(RouteKind.Auto, _file, Device, new(1 << 20, 4));
         _weights = new(Device, _route, layers, Plan);
         _weights.Load(_ => { }, TestContext.Current.CancellationToken);
         _cache = new(Device, Spec, Plan.KvTokens);

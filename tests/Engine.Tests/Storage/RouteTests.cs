@@ -1,13 +1,17 @@
 using System.Runtime.InteropServices;
-using NvStream.Compute;
+using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 using NvStream.Storage;
 
 namespace NvStream.Tests.Storage;
 
 [Collection(SerialCollection.Name)]
-public sealed unsafe class RouteTests
+public sealed unsafe class RouteTests : IDisposable
 {
+    readonly CpuDevice _device = new(1);
+
+    public void Dispose() => _device.Dispose();
+
     static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Theory]
@@ -62,10 +66,10 @@ public sealed unsafe class RouteTests
         try
         {
             using var file = GgufFile.Open(path);
-            var error = Assert.Throws<StorageException>(() => StorageRoutes.Open(RouteKind.HostDirect, file, ComputeDevices.List()[^1], new(1 << 20, 2)));
+            var error = Assert.Throws<StorageException>(() => StorageRoutes.Open(RouteKind.HostDirect, file, _device, new(1 << 20, 2)));
             Assert.Equal("RouteUnavailable", error.ErrorId);
             Assert.Contains("tmpfs", error.Message, StringComparison.Ordinal);
-            using var route = StorageRoutes.Open(RouteKind.Auto, file, ComputeDevices.List()[^1], new(1 << 20, 2));
+            using var route = StorageRoutes.Open(RouteKind.Auto, file, _device, new(1 << 20, 2));
             Assert.Equal(RouteKind.Mapped, route.Kind);
             Assert.Contains("tmpfs", route.Reason, StringComparison.Ordinal);
         }
@@ -83,7 +87,7 @@ public sealed unsafe class RouteTests
         var memory = (byte*)NativeMemory.AlignedAlloc((nuint)file.Size + 8192, 4096);
         for (var round = 0; round < 50; round++)
         {
-            using var route = StorageRoutes.Open(RouteKind.Mapped, file, ComputeDevices.List()[^1], new(4096, 2));
+            using var route = StorageRoutes.Open(RouteKind.Mapped, file, _device, new(4096, 2));
             var transfer = new Transfer();
             transfer.Prepare([FileExtent.Around(0, 0, file.Size)], (nint)memory, 4096);
             route.Begin(transfer);
@@ -105,11 +109,11 @@ public sealed unsafe class RouteTests
         Assert.InRange(System.Diagnostics.Process.GetCurrentProcess().Threads.Count, 1, threads + 4);
     }
 
-    static IStorageRoute OpenOrSkip(RouteKind kind, GgufFile file, RouteOptions options)
+    IStorageRoute OpenOrSkip(RouteKind kind, GgufFile file, RouteOptions options)
     {
         try
         {
-            return StorageRoutes.Open(kind, file, ComputeDevices.List()[^1], options);
+            return StorageRoutes.Open(kind, file, _device, options);
         }
         catch (StorageException e) when (e.ErrorId == "RouteUnavailable")
         {

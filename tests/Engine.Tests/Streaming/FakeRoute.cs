@@ -12,12 +12,15 @@ sealed unsafe class FakeRoute : IStorageRoute
 {
     readonly ReaderPool _readers;
     readonly Random _random;
+    readonly BusyClock _busy = new();
 
     public FakeRoute(int seed, int depth = 4, int maxDelayMicroseconds = 200)
     {
         _random = new(seed);
-        _readers = new(depth, "fake", block =>
+        _readers = new(depth, "fake", (transfer, block) =>
         {
+            transfer.After?.Wait();
+            _busy.Enter();
             int delay;
             lock (_random)
             {
@@ -29,6 +32,8 @@ sealed unsafe class FakeRoute : IStorageRoute
             {
                 Thread.Yield();
             }
+
+            _busy.Leave();
 
             if (FailAt is { } offset && block.Offset <= offset && offset < block.Offset + block.Length)
             {
@@ -51,7 +56,9 @@ sealed unsafe class FakeRoute : IStorageRoute
 
     public int BlockSize => FileExtent.Alignment;
 
-    public TimeSpan BusyTime => _readers.BusyTime;
+    public int CopyFences => 0;
+
+    public TimeSpan BusyTime => _busy.Elapsed;
 
     public void Begin(Transfer transfer) => _readers.Begin(transfer);
 
