@@ -70,14 +70,14 @@ struct SoftmaxRows
             largest = fmaxf(largest, __shfl_xor_sync(0xFFFFFFFFu, largest, 1));
             largest = fmaxf(largest, __shfl_xor_sync(0xFFFFFFFFu, largest, 2));
             const float reference = largest == minus_infinity() ? 0.0f : largest;
-            factor[r] = exp2f(maximum[r] - reference);
+            factor[r] = exp2_approximate(maximum[r] - reference);
             maximum[r] = largest;
             float added = 0.0f;
 #pragma unroll
             for (int n = 0; n < tiles; n++)
             {
-                scores[n][2 * r] = exp2f(scores[n][2 * r] - reference);
-                scores[n][2 * r + 1] = exp2f(scores[n][2 * r + 1] - reference);
+                scores[n][2 * r] = exp2_approximate(scores[n][2 * r] - reference);
+                scores[n][2 * r + 1] = exp2_approximate(scores[n][2 * r + 1] - reference);
                 added += scores[n][2 * r] + scores[n][2 * r + 1];
             }
 
@@ -155,8 +155,8 @@ __device__ __forceinline__ void attend_any(
 
         score = warp_sum(score);
         const float largest = fmaxf(maximum, score);
-        const float factor = exp2f(maximum - largest);
-        const float weight = exp2f(score - largest);
+        const float factor = exp2_approximate(maximum - largest);
+        const float weight = exp2_approximate(score - largest);
         maximum = largest;
         sum = __fmaf_rn(sum, factor, weight);
 #pragma unroll
@@ -182,22 +182,44 @@ __device__ __forceinline__ void attend_any(
     __syncthreads();
 }
 
-// Merges `count` partial softmaxes in their order: y = sum of weight * y, sum = sum of weight * sum.
-template <int count>
-__device__ __forceinline__ float merged_maximum(const float* maximum, int stride)
-{
-    float largest = maximum[0];
-#pragma unroll
-    for (int i = 1; i < count; i++)
-    {
-        largest = fmaxf(largest, maximum[i * stride]);
-    }
-
-    return largest;
-}
-
 // The weight of a part whose maximum is `own`; a part without keys has none.
 __device__ __forceinline__ float part_weight(float own, float largest)
 {
-    return own == minus_infinity() ? 0.0f : exp2f(own - largest);
+    return own == minus_infinity() ? 0.0f : exp2_approximate(own - largest);
 }
+
+// What attend_any's warps found, merged in their order; y is not yet divided by the sum.
+struct AnyMerge
+{
+    float weights[AnyWarps];
+    float largest;
+    float sum;
+
+    __device__ __forceinline__ explicit AnyMerge(const AnyShared& shared) : largest(minus_infinity()), sum(0.0f)
+    {
+#pragma unroll
+        for (int w = 0; w < AnyWarps; w++)
+        {
+            largest = fmaxf(largest, shared.maximum[w]);
+        }
+
+#pragma unroll
+        for (int w = 0; w < AnyWarps; w++)
+        {
+            weights[w] = part_weight(shared.maximum[w], largest);
+            sum = __fmaf_rn(weights[w], shared.sum[w], sum);
+        }
+    }
+
+    __device__ __forceinline__ float value(const AnyShared& shared, int d) const
+    {
+        float y = 0.0f;
+#pragma unroll
+        for (int w = 0; w < AnyWarps; w++)
+        {
+            y = __fmaf_rn(weights[w], shared.y[w][d], y);
+        }
+
+        return y;
+    }
+};

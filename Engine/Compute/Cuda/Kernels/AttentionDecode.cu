@@ -1,34 +1,6 @@
 // Attention of one query row against its sequence's cells. A block takes a KV head's query heads over one chunk of
 // cells; a second kernel merges the chunks and encodes. Chunks depend on the row's own length only, and so do bits.
-#include "Attention.cuh"
-#include "Encode.cuh"
-
-constexpr int MostSplits = 16;
-
-struct DecodeArgs
-{
-    const float* q;           // [rows][query heads][head_dim]
-    KvLayer cache;
-    const RowState* states;   // [rows]
-    float* parts;             // [rows of the launch][query heads][MostSplits][head_dim], not yet divided by the sum
-    float2* part_stats;       // as parts: largest score, sum of weights
-    float* y;                 // as q
-    Encoded encoded;          // of y
-    int query_heads;
-    int group;                // query heads of a KV head
-    int block_heads;          // of which a block takes this many, at most 16
-    int group_blocks;         // blocks of a group
-    int first_row;            // of the launch
-    int stages;               // 2 to 4 key tiles under way a warp
-    float scale;              // times log2(e)
-};
-
-// At most 16 chunks of 64 * n cells, none under 256.
-__device__ __forceinline__ int chunk_cells(int length)
-{
-    const int even = (length + MostSplits - 1) / MostSplits;
-    return max(256, (even + 63) / 64 * 64);
-}
+#include "AttentionDecode.cuh"
 
 // 16 cells' keys, then values, [16][Pitch] each, copied by a warp; zeros from cell `end` on.
 template <int Dim>
@@ -49,6 +21,89 @@ __device__ __forceinline__ void copy_cells(
             copy_async(shared + row * Pitch<Dim> + column, keys + source, is_inside);
             copy_async(shared + (16 + row) * Pitch<Dim> + column, values + source, is_inside);
         }
+    }
+}
+
+// Queries [16][Pitch] times scale as float16, then their remainders; zeros beyond the heads and their dimensions.
+template <int Dim, int Threads>
+__device__ __forceinline__ void write_queries(__half* queries, const float* q, int heads, int head_dim, float scale)
+{
+    constexpr int Loads = 16 * Dim / 4 / Threads;
+    float4 loaded[Loads];
+#pragma unroll
+    for (int i = 0; i < Loads; i++)
+    {
+        const int head = (i * Threads + threadIdx.x) / (Dim / 4);
+        const int d = (i * Threads + threadIdx.x) % (Dim / 4) * 4;
+        loaded[i] = head < heads && d < head_dim ? *reinterpret_cast<const float4*>(q + head * head_dim + d)
+                                                 : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    }
+
+#pragma unroll
+    for (int i = 0; i < Loads; i++)
+    {
+        const int head = (i * Threads + threadIdx.x) / (Dim / 4);
+        const int d = (i * Threads + threadIdx.x) % (Dim / 4) * 4;
+        const float4 v = make_float4(loaded[i].x * scale, loaded[i].y * scale, loaded[i].z * scale, loaded[i].w * scale);
+        const uint2 rounded = make_uint2(pack_halves(v.x, v.y), pack_halves(v.z, v.w));
+        *reinterpret_cast<uint2*>(queries + head * Pitch<Dim> + d) = rounded;
+        *reinterpret_cast<uint2*>(queries + (16 + head) * Pitch<Dim> + d) =
+            make_uint2(pack_remainders(v.x, v.y, rounded.x), pack_remainders(v.z, v.w, rounded.y));
+    }
+}
+
+// Scores of 16 cells; queries and their remainders in two sums, which are added at the end.
+template <int Dim>
+__device__ __forceinline__ void multiply_keys(float (&scores)[2][4], const __half* queries, const __half* tile)
+{
+    float high[2][4] = {};
+    float low[2][4] = {};
+#pragma unroll
+    for (int d = 0; d < Dim; d += 16)
+    {
+        uint32_t key[4];
+        uint32_t query[4];
+        uint32_t remainder[4];
+        load_matrices(key, key_tile<Dim>(tile, d));
+        load_matrices(query, query_tile<Dim>(queries, d));
+        load_matrices(remainder, query_tile<Dim>(queries + 16 * Pitch<Dim>, d));
+        mma_f16(high[0], query, {key[0], key[1]});
+        mma_f16(high[1], query, {key[2], key[3]});
+        mma_f16(low[0], remainder, {key[0], key[1]});
+        mma_f16(low[1], remainder, {key[2], key[3]});
+    }
+
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+    {
+        scores[i / 4][i % 4] = __fadd_rn(high[i / 4][i % 4], low[i / 4][i % 4]);
+    }
+}
+
+// y += weights * values of 16 cells, the weights as float16 and remainder.
+template <int Dim>
+__device__ __forceinline__ void add_values(float (&y)[Dim / 8][4], const float (&scores)[2][4], const __half* values)
+{
+    uint32_t weight[4];
+    uint32_t remainder[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        const float first = scores[i / 2][i % 2 * 2];
+        const float second = scores[i / 2][i % 2 * 2 + 1];
+        weight[i] = pack_halves(first, second);
+        remainder[i] = pack_remainders(first, second, weight[i]);
+    }
+
+#pragma unroll
+    for (int d = 0; d < Dim; d += 16)
+    {
+        uint32_t value[4];
+        load_matrices_transposed(value, query_tile<Dim>(values, d));
+        mma_f16(y[d / 8], weight, {value[0], value[1]});
+        mma_f16(y[d / 8 + 1], weight, {value[2], value[3]});
+        mma_f16(y[d / 8], remainder, {value[0], value[1]});
+        mma_f16(y[d / 8 + 1], remainder, {value[2], value[3]});
     }
 }
 
@@ -111,16 +166,7 @@ __device__ __forceinline__ void attend_chunk(const DecodeArgs& a)
     }
 
     const float* q = a.q + (static_cast<size_t>(row) * a.query_heads + query_head) * head_dim;
-    for (int i = threadIdx.x; i < 16 * Dim; i += Threads)
-    {
-        const int head = i / Dim;
-        const int d = i % Dim;
-        const float v = head < heads && d < head_dim ? q[head * head_dim + d] * a.scale : 0.0f;
-        const __half rounded = __float2half_rn(v);
-        queries[head * Pitch<Dim> + d] = rounded;
-        queries[(16 + head) * Pitch<Dim> + d] = __float2half_rn(v - __half2float(rounded));
-    }
-
+    write_queries<Dim, Threads>(queries, q, heads, head_dim, a.scale);
     __syncthreads();
     float y[Dim / 8][4] = {};
     SoftmaxRows softmax;
@@ -144,56 +190,19 @@ __device__ __forceinline__ void attend_chunk(const DecodeArgs& a)
 
         __syncwarp();
         const __half* tile = tiles + slot * StageHalves;
-        float high[2][4] = {};
-        float low[2][4] = {};
-#pragma unroll
-        for (int d = 0; d < Dim; d += 16)
-        {
-            uint32_t key[4];
-            uint32_t query[4];
-            uint32_t remainder[4];
-            load_matrices(key, key_tile<Dim>(tile, d));
-            load_matrices(query, query_tile<Dim>(queries, d));
-            load_matrices(remainder, query_tile<Dim>(queries + 16 * Pitch<Dim>, d));
-            mma_f16(high[0], query, {key[0], key[1]});
-            mma_f16(high[1], query, {key[2], key[3]});
-            mma_f16(low[0], remainder, {key[0], key[1]});
-            mma_f16(low[1], remainder, {key[2], key[3]});
-        }
-
         float scores[2][4];
+        multiply_keys<Dim>(scores, queries, tile);
 #pragma unroll
         for (int i = 0; i < 8; i++)
         {
             const int cell = begin + 16 * t + i / 4 * 8 + lane % 4 * 2 + i % 2;
-            scores[i / 4][i % 4] = cell < end ? __fadd_rn(high[i / 4][i % 4], low[i / 4][i % 4]) : minus_infinity();
+            scores[i / 4][i % 4] = cell < end ? scores[i / 4][i % 4] : minus_infinity();
         }
 
         float factor[2];
         softmax.add(scores, factor);
         rescale(y, factor);
-        uint32_t weight[4];
-        uint32_t remainder[4];
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-        {
-            const float first = scores[i / 2][i % 2 * 2];
-            const float second = scores[i / 2][i % 2 * 2 + 1];
-            weight[i] = pack_halves(first, second);
-            remainder[i] = pack_remainders(first, second, weight[i]);
-        }
-
-#pragma unroll
-        for (int d = 0; d < Dim; d += 16)
-        {
-            uint32_t value[4];
-            load_matrices_transposed(value, query_tile<Dim>(tile + 16 * Pitch<Dim>, d));
-            mma_f16(y[d / 8], weight, {value[0], value[1]});
-            mma_f16(y[d / 8 + 1], weight, {value[2], value[3]});
-            mma_f16(y[d / 8], remainder, {value[0], value[1]});
-            mma_f16(y[d / 8 + 1], remainder, {value[2], value[3]});
-        }
-
+        add_values<Dim>(y, scores, tile + 16 * Pitch<Dim>);
         __syncwarp();
         slot = slot == a.stages - 1 ? 0 : slot + 1;
     }
@@ -230,7 +239,13 @@ __device__ __forceinline__ void attend_chunk(const DecodeArgs& a)
     {
         const int head = i / Dim;
         const int d = i % Dim;
-        const float largest = merged_maximum<Warps>(&maxima[0][head], 16);
+        float largest = minus_infinity();
+#pragma unroll
+        for (int w = 0; w < Warps; w++)
+        {
+            largest = fmaxf(largest, maxima[w][head]);
+        }
+
         float value = 0.0f;
         float sum = 0.0f;
 #pragma unroll
@@ -281,126 +296,15 @@ KERNEL(128) attention_decode_any(const __grid_constant__ DecodeArgs a)
     const float* q = a.q + (static_cast<size_t>(row) * a.query_heads + head) * head_dim;
     attend_any(shared, q, a.cache.keys + base, a.cache.values + base, head_dim, begin, min(length, begin + chunk), a.scale);
     const size_t part = (static_cast<size_t>(blockIdx.z) * a.query_heads + head) * MostSplits + blockIdx.y;
-    const float largest = merged_maximum<AnyWarps>(shared.maximum, 1);
-    float weights[AnyWarps];
-    float sum = 0.0f;
-#pragma unroll
-    for (int w = 0; w < AnyWarps; w++)
-    {
-        weights[w] = part_weight(shared.maximum[w], largest);
-        sum = __fmaf_rn(weights[w], shared.sum[w], sum);
-    }
-
+    const AnyMerge merge(shared);
     for (int d = threadIdx.x; d < head_dim; d += AnyWarps * WarpSize)
     {
-        float value = 0.0f;
-#pragma unroll
-        for (int w = 0; w < AnyWarps; w++)
-        {
-            value = __fmaf_rn(weights[w], shared.y[w][d], value);
-        }
-
-        a.parts[part * head_dim + d] = value;
+        a.parts[part * head_dim + d] = merge.value(shared, d);
     }
 
     if (threadIdx.x == 0)
     {
-        a.part_stats[part] = make_float2(largest, sum);
+        a.part_stats[part] = make_float2(merge.largest, merge.sum);
     }
 }
 
-// y from its row's parts, in the chunks' order.
-struct MergedParts
-{
-    const DecodeArgs& a;
-
-    template <class T, class Read, class Add>
-    __device__ __forceinline__ T merge(int row, int column, Read read, Add add) const
-    {
-        const int head_dim = a.cache.head_dim;
-        const int head = column / head_dim;
-        const int length = a.states[row].position + 1;
-        const int chunk = chunk_cells(length);
-        const int splits = (length + chunk - 1) / chunk;
-        const size_t part = (static_cast<size_t>(row - a.first_row) * a.query_heads + head) * MostSplits;
-        const float* parts = a.parts + part * head_dim + column % head_dim;
-        // All loads first: the parts come from the second cache level, a wait each if taken one by one.
-        float2 stats[MostSplits];
-        T values[MostSplits];
-#pragma unroll
-        for (int s = 0; s < MostSplits; s++)
-        {
-            stats[s] = s < splits ? a.part_stats[part + s] : make_float2(minus_infinity(), 0.0f);
-        }
-
-#pragma unroll
-        for (int s = 0; s < MostSplits; s++)
-        {
-            values[s] = s < splits ? read(parts + static_cast<size_t>(s) * head_dim) : T{};
-        }
-
-        float largest = minus_infinity();
-#pragma unroll
-        for (int s = 0; s < MostSplits; s++)
-        {
-            largest = fmaxf(largest, stats[s].x);
-        }
-
-        T y = {};
-        float sum = 0.0f;
-#pragma unroll
-        for (int s = 0; s < MostSplits; s++)
-        {
-            const float weight = part_weight(stats[s].x, largest);
-            sum = __fmaf_rn(weight, stats[s].y, sum);
-            add(y, weight, values[s]);
-        }
-
-        T divided = {};
-        add(divided, __fdiv_rn(1.0f, sum), y);
-        return divided;
-    }
-
-    __device__ __forceinline__ float4 four(int row, int column) const
-    {
-        return merge<float4>(
-            row,
-            column,
-            [](const float* p) { return *reinterpret_cast<const float4*>(p); },
-            [](float4& y, float weight, float4 v)
-            {
-                y = make_float4(
-                    __fmaf_rn(weight, v.x, y.x), __fmaf_rn(weight, v.y, y.y), __fmaf_rn(weight, v.z, y.z), __fmaf_rn(weight, v.w, y.w));
-            });
-    }
-
-    __device__ __forceinline__ float one(int row, int column) const
-    {
-        return merge<float>(
-            row,
-            column,
-            [](const float* p) { return *p; },
-            [](float& y, float weight, float v) { y = __fmaf_rn(weight, v, y); });
-    }
-};
-
-KERNEL(256) attention_combine_columns(const __grid_constant__ DecodeArgs a)
-{
-    await_previous();
-    release_next();
-    write_columns(MergedParts{a}, a.first_row + blockIdx.x, a.query_heads * a.cache.head_dim, a.y, a.encoded);
-}
-
-KERNEL(512) attention_combine_row(const __grid_constant__ DecodeArgs a)
-{
-    await_previous();
-    release_next();
-    write_row<512, 8>(MergedParts{a}, a.first_row + blockIdx.x, a.query_heads * a.cache.head_dim, a.y, a.encoded);
-}
-
-KERNEL(512) attention_combine_any(const __grid_constant__ DecodeArgs a)
-{
-    await_previous();
-    release_next();
-    write_row_any<512>(MergedParts{a}, a.first_row + blockIdx.x, a.query_heads * a.cache.head_dim, a.y, a.encoded);
-}

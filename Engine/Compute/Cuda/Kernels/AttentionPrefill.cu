@@ -86,23 +86,32 @@ __device__ __forceinline__ void attend_tile(const PrefillArgs& a)
         stages[i / (Dim - head_dim) * Pitch<Dim> + head_dim + i % (Dim - head_dim)] = __float2half_rn(0.0f);
     }
 
-    for (int i = threadIdx.x; i < 16 * Warps * Dim / 4; i += Threads)
+    constexpr int Loads = 4;
+    static_assert(16 * Warps * Dim / 4 % (Loads * Threads) == 0);
+    for (int first = threadIdx.x; first < 16 * Warps * Dim / 4; first += Loads * Threads)
     {
-        const int m = i / (Dim / 4);
-        const int d = i % (Dim / 4) * 4;
-        const int row = m / a.block_heads;
-        const int head = m % a.block_heads;
-        float4 v = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-        if (row < tile.row_count && head < heads && d < head_dim)
+        float4 v[Loads];
+#pragma unroll
+        for (int i = 0; i < Loads; i++)
         {
-            v = *reinterpret_cast<const float4*>(
-                a.q + (static_cast<size_t>(tile.first_row + row) * a.query_heads + query_head + head) * head_dim + d);
+            const int m = (first + i * Threads) / (Dim / 4);
+            const int d = (first + i * Threads) % (Dim / 4) * 4;
+            const int row = m / a.block_heads;
+            const int head = m % a.block_heads;
+            v[i] = row < tile.row_count && head < heads && d < head_dim
+                ? *reinterpret_cast<const float4*>(
+                    a.q + (static_cast<size_t>(tile.first_row + row) * a.query_heads + query_head + head) * head_dim + d)
+                : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
         }
 
-        uint2 packed;
-        packed.x = pack_halves(v.x * a.scale, v.y * a.scale);
-        packed.y = pack_halves(v.z * a.scale, v.w * a.scale);
-        *reinterpret_cast<uint2*>(queries + m * Pitch<Dim> + d) = packed;
+#pragma unroll
+        for (int i = 0; i < Loads; i++)
+        {
+            const int m = (first + i * Threads) / (Dim / 4);
+            const int d = (first + i * Threads) % (Dim / 4) * 4;
+            *reinterpret_cast<uint2*>(queries + m * Pitch<Dim> + d) =
+                make_uint2(pack_halves(v[i].x * a.scale, v[i].y * a.scale), pack_halves(v[i].z * a.scale, v[i].w * a.scale));
+        }
     }
 
     __syncthreads();
@@ -252,25 +261,9 @@ KERNEL(128) attention_prefill_any(const __grid_constant__ PrefillArgs a)
     const size_t at = (static_cast<size_t>(tile.first_row + row) * a.query_heads + head) * head_dim;
     attend_any(
         shared, a.q + at, a.cache.keys + base, a.cache.values + base, head_dim, 0, tile.first_position + row + 1, a.scale);
-    const float largest = merged_maximum<AnyWarps>(shared.maximum, 1);
-    float weights[AnyWarps];
-    float sum = 0.0f;
-#pragma unroll
-    for (int w = 0; w < AnyWarps; w++)
-    {
-        weights[w] = part_weight(shared.maximum[w], largest);
-        sum = __fmaf_rn(weights[w], shared.sum[w], sum);
-    }
-
+    const AnyMerge merge(shared);
     for (int d = threadIdx.x; d < head_dim; d += AnyWarps * WarpSize)
     {
-        float value = 0.0f;
-#pragma unroll
-        for (int w = 0; w < AnyWarps; w++)
-        {
-            value = __fmaf_rn(weights[w], shared.y[w][d], value);
-        }
-
-        a.y[at + d] = __fdiv_rn(value, sum);
+        a.y[at + d] = __fdiv_rn(merge.value(shared, d), merge.sum);
     }
 }

@@ -65,13 +65,21 @@ KERNEL(256) gather_rows(const __grid_constant__ GatherArgs a)
     release_next();
     const float* x = a.x + static_cast<size_t>(a.rows[blockIdx.x]) * a.columns;
     float* y = a.y + static_cast<size_t>(blockIdx.x) * a.columns;
+    float v[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        const int column = blockIdx.y * 1024 + i * 256 + threadIdx.x;
+        v[i] = column < a.columns ? x[column] : 0.0f;
+    }
+
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
         const int column = blockIdx.y * 1024 + i * 256 + threadIdx.x;
         if (column < a.columns)
         {
-            y[column] = x[column];
+            y[column] = v[i];
         }
     }
 }

@@ -56,13 +56,22 @@ __device__ __forceinline__ void norm_row(const NormArgs& a, int row, int t, floa
 
     if (a.delta != nullptr)
     {
+        // All loads before the first store: the compiler must take them for the same memory.
+        float4 delta[vectors];
 #pragma unroll
         for (int i = 0; i < vectors; i++)
         {
             const int column = 4 * (i * lanes + t);
+            delta[i] = column < a.columns ? *reinterpret_cast<const float4*>(a.delta + start + column) : zero;
+        }
+
+#pragma unroll
+        for (int i = 0; i < vectors; i++)
+        {
+            const int column = 4 * (i * lanes + t);
+            v[i] = add_four(v[i], delta[i]);
             if (column < a.columns)
             {
-                v[i] = add_four(v[i], *reinterpret_cast<const float4*>(a.delta + start + column));
                 *reinterpret_cast<float4*>(a.x + start + column) = v[i];
             }
         }

@@ -61,6 +61,14 @@ __device__ __forceinline__ void mma_s8_k16(int (&d)[4], const uint32_t (&a)[2], 
         : "r"(a[0]), "r"(a[1]), "r"(b), "r"(c[0]), "r"(c[1]), "r"(c[2]), "r"(c[3]));
 }
 
+// 2^x to two units in the last place; below 2^-126 zero, as for -infinity.
+__device__ __forceinline__ float exp2_approximate(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // Four 8 x 8 matrices of 16-bit elements from shared memory; lane i gives the address of row i % 8 of matrix i / 8
 // (16 bytes, 16-byte aligned) and receives elements 2t, 2t + 1 of row g of each matrix.
 __device__ __forceinline__ void load_matrices(uint32_t (&r)[4], const void* row)

@@ -1,9 +1,7 @@
 // The k largest values of each row. Every element has a rank, its value's order and then its column's, so ranks are
 // distinct and "largest first, ties to the smaller column" is one integer comparison. Slices of a row are searched by a
 // block each; a second kernel searches what they found and sorts.
-#include "Common.cuh"
-
-using Rank = unsigned long long;
+#include "Select.cuh"
 
 struct TopKArgs
 {
@@ -21,138 +19,6 @@ struct TopKArgs
 constexpr int MostK = 512;
 constexpr int SliceThreads = 256;
 constexpr int MergeThreads = 512;
-
-// NaN counts as -infinity, -0 as 0.
-__device__ __forceinline__ Rank rank_of(float v, int column)
-{
-    v = v == 0.0f ? 0.0f : v;
-    const uint32_t bits = v != v ? 0xFF800000u : __float_as_uint(v);
-    const uint32_t ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-    return static_cast<Rank>(ordered) << 32 | ~static_cast<uint32_t>(column);
-}
-
-__device__ __forceinline__ int column_of(Rank rank)
-{
-    return static_cast<int>(~static_cast<uint32_t>(rank));
-}
-
-__device__ __forceinline__ float value_of(Rank rank)
-{
-    const uint32_t ordered = static_cast<uint32_t>(rank >> 32);
-    return __uint_as_float((ordered & 0x80000000u) != 0 ? ordered & 0x7FFFFFFFu : ~ordered);
-}
-
-// A slice of a row, or what slices found.
-struct RowRanks
-{
-    const float* x;
-    int first;
-
-    __device__ __forceinline__ Rank operator()(int i) const
-    {
-        return rank_of(x[i], first + i);
-    }
-};
-
-struct CandidateRanks
-{
-    const Rank* candidates;
-
-    __device__ __forceinline__ Rank operator()(int i) const
-    {
-        return candidates[i];
-    }
-};
-
-// Logits share few leading digits: eight counters a bucket keep a warp's additions from queueing at one.
-constexpr int Digits = 256;
-constexpr int Copies = 8;
-
-struct SelectShared
-{
-    __align__(16) int counts[Digits * Copies];
-    int warp_totals[Digits / WarpSize];
-    int bucket;
-    int before;
-    int inside;
-    int taken;
-};
-
-// The rank that exactly k of n ranks reach, 1 <= k <= n; 8 bits at a time from the top, until all of a bucket is wanted.
-template <int threads, class Ranks>
-__device__ __forceinline__ Rank select_rank(SelectShared& shared, const Ranks& ranks, int n, int k)
-{
-    const int lane = threadIdx.x % WarpSize;
-    Rank prefix = 0;
-    int shift = 64;
-    while (true)
-    {
-        shift -= 8;
-        for (int i = threadIdx.x; i < Digits * Copies; i += threads)
-        {
-            shared.counts[i] = 0;
-        }
-
-        __syncthreads();
-#pragma unroll 4
-        for (int i = threadIdx.x; i < n; i += threads)
-        {
-            const Rank rank = ranks(i);
-            if (shift == 56 || rank >> (shift + 8) == prefix)
-            {
-                atomicAdd(&shared.counts[static_cast<int>(rank >> shift & 0xFF) * Copies + lane % Copies], 1);
-            }
-        }
-
-        __syncthreads();
-        // Thread t has the bucket with t larger ones.
-        const int bucket = Digits - 1 - static_cast<int>(threadIdx.x);
-        int total = 0;
-        int reached = 0;
-        if (bucket >= 0)
-        {
-            const int4 low = *reinterpret_cast<const int4*>(&shared.counts[bucket * Copies]);
-            const int4 high = *reinterpret_cast<const int4*>(&shared.counts[bucket * Copies + 4]);
-            total = low.x + low.y + low.z + low.w + high.x + high.y + high.z + high.w;
-            reached = total;
-#pragma unroll
-            for (int offset = 1; offset < WarpSize; offset *= 2)
-            {
-                const int other = __shfl_up_sync(0xFFFFFFFFu, reached, offset);
-                reached += lane >= offset ? other : 0;
-            }
-
-            if (lane == WarpSize - 1)
-            {
-                shared.warp_totals[threadIdx.x / WarpSize] = reached;
-            }
-        }
-
-        __syncthreads();
-        if (bucket >= 0)
-        {
-            for (int w = 0; w < static_cast<int>(threadIdx.x) / WarpSize; w++)
-            {
-                reached += shared.warp_totals[w];
-            }
-
-            if (reached >= k && reached - total < k)
-            {
-                shared.bucket = bucket;
-                shared.before = reached - total;
-                shared.inside = total;
-            }
-        }
-
-        __syncthreads();
-        prefix = prefix << 8 | static_cast<Rank>(shared.bucket);
-        k -= shared.before;
-        if (shared.inside == k || shift == 0)
-        {
-            return prefix << shift;
-        }
-    }
-}
 
 // Grid: slices, rows. The slice's k largest, in any order; zeros, below every rank, where it has fewer columns.
 KERNEL(SliceThreads) topk_slices(const __grid_constant__ TopKArgs a)
@@ -180,15 +46,16 @@ KERNEL(SliceThreads) topk_slices(const __grid_constant__ TopKArgs a)
     }
 
     const Rank least = select_rank<SliceThreads>(shared, ranks, n, a.k);
-#pragma unroll 4
-    for (int i = threadIdx.x; i < n; i += SliceThreads)
-    {
-        const Rank rank = ranks(i);
-        if (rank >= least)
+    for_each<SliceThreads>(
+        ranks,
+        n,
+        [&](Rank rank)
         {
-            candidates[atomicAdd(&shared.taken, 1)] = rank;
-        }
-    }
+            if (rank >= least)
+            {
+                candidates[atomicAdd(&shared.taken, 1)] = rank;
+            }
+        });
 }
 
 // Grid: rows. The k largest of all slices' candidates, sorted (bitonic network, descending).
@@ -211,14 +78,16 @@ KERNEL(MergeThreads) topk_merge(const __grid_constant__ TopKArgs a)
     }
 
     const Rank least = select_rank<MergeThreads>(shared, ranks, n, a.k);
-    for (int i = threadIdx.x; i < n; i += MergeThreads)
-    {
-        const Rank rank = ranks(i);
-        if (rank >= least)
+    for_each<MergeThreads>(
+        ranks,
+        n,
+        [&](Rank rank)
         {
-            sorted[atomicAdd(&shared.taken, 1)] = rank;
-        }
-    }
+            if (rank >= least)
+            {
+                sorted[atomicAdd(&shared.taken, 1)] = rank;
+            }
+        });
 
     __syncthreads();
     for (int run = 2; run < 2 * a.k; run *= 2)

@@ -4,19 +4,19 @@ namespace NvStream.Compute.Cuda;
 
 /// <summary>
 /// Attention of decode rows, each against its own sequence's cells, split into at most 16 chunks by its own length alone;
-/// a second kernel merges and encodes (AttentionDecode.cu). The grid does not depend on the lengths, so that a recorded
-/// launch serves every later pass.
+/// a second kernel merges and encodes (AttentionDecode.cu, AttentionCombine.cu). The grid does not depend on the lengths,
+/// so that a recorded launch serves every later pass.
 /// </summary>
 internal sealed class DecodeAttentionOp
 {
     const string Module = "AttentionDecode";
+    const string CombineModule = "AttentionCombine";
 
     /// <summary>MostSplits of the kernel.</summary>
     const int MostSplits = 16;
 
     /// <summary>Rows of a launch: what bounds the scratch.</summary>
     const int LaunchRows = 16;
-    const int CombineRowThreads = 512;
     const int AnyThreads = 128;
 
     readonly KernelLauncher _launcher;
@@ -29,11 +29,7 @@ internal sealed class DecodeAttentionOp
         _launcher = launcher;
         _sized = [Size(64, 4), Size(96, 4), Size(128, 4), Size(256, 2)];
         _any = launcher.Find(Module, "attention_decode_any");
-        _combine = new(
-            launcher.Find(Module, "attention_combine_columns"),
-            launcher.Find(Module, "attention_combine_row"),
-            CombineRowThreads,
-            launcher.Find(Module, "attention_combine_any"));
+        _combine = new(launcher.Find(CombineModule, "attention_combine_columns"), launcher.Find(CombineModule, "attention_combine_any"));
     }
 
     /// <summary>Bytes of scratch: for each row of a launch, query head and chunk its accumulators, largest score and sum.</summary>

@@ -23,9 +23,9 @@ internal sealed class ElementwiseOp
         _addBias = launcher.Find(module, "add_bias");
         _gatherRows = launcher.Find(module, "gather_rows");
         _swiGlu = new(
-            launcher.Find(module, "swiglu_columns"), launcher.Find(module, "swiglu_row"), rowThreads, launcher.Find(module, "swiglu_any"));
+            launcher.Find(module, "swiglu_columns"), launcher.Find(module, "swiglu_any"), launcher.Find(module, "swiglu_row"), rowThreads);
         _encode = new(
-            launcher.Find(module, "encode_columns"), launcher.Find(module, "encode_row"), rowThreads, launcher.Find(module, "encode_any"));
+            launcher.Find(module, "encode_columns"), launcher.Find(module, "encode_any"), launcher.Find(module, "encode_row"), rowThreads);
     }
 
     /// <summary>x += delta.</summary>

@@ -1,7 +1,11 @@
 namespace NvStream.Compute.Cuda;
 
-/// <summary>A kernel that makes rows and their encodings in the three shapes of Encode.cuh, and the choice among them.</summary>
-internal sealed class RowEncoding(KernelFunction columns, KernelFunction row, int rowThreads, KernelFunction any)
+/// <summary>A kernel that makes rows and their encodings in the shapes of Encode.cuh, and the choice among them.</summary>
+/// <param name="columns">Rows split over columns: no halves.</param>
+/// <param name="any">A block a row: any columns, any encodings.</param>
+/// <param name="row">The same, faster, for columns that are a multiple of 4 and fit; where there is one.</param>
+/// <param name="rowThreads">Threads of <paramref name="row"/>'s block.</param>
+internal sealed class RowEncoding(KernelFunction columns, KernelFunction any, KernelFunction? row = null, int rowThreads = 0)
 {
     const int ColumnThreads = 256;
     const int AnyThreads = 512;
@@ -13,19 +17,19 @@ internal sealed class RowEncoding(KernelFunction columns, KernelFunction row, in
     public void Launch<TArguments>(KernelLauncher launcher, int rows, int width, in Encoded encoded, in TArguments arguments)
         where TArguments : unmanaged
     {
-        if (width % 4 != 0 || (encoded.Halves != 0 && width > 4 * RowVectors * rowThreads))
-        {
-            launcher.Launch(any, (rows, 1, 1), AnyThreads, 0, arguments);
-        }
-        else if (encoded.Halves != 0)
-        {
-            // Halves are scaled by the row's largest magnitude: a block must see the row.
-            launcher.Launch(row, (rows, 1, 1), rowThreads, 0, arguments);
-        }
-        else
+        // Halves are scaled by the row's largest magnitude: a block must see the row.
+        if (width % 4 == 0 && encoded.Halves == 0)
         {
             const int blockColumns = 4 * ColumnThreads;
             launcher.Launch(columns, (rows, (width + blockColumns - 1) / blockColumns, 1), ColumnThreads, 0, arguments);
+        }
+        else if (width % 4 == 0 && row is { } kernel && width <= 4 * RowVectors * rowThreads)
+        {
+            launcher.Launch(kernel, (rows, 1, 1), rowThreads, 0, arguments);
+        }
+        else
+        {
+            launcher.Launch(any, (rows, 1, 1), AnyThreads, 0, arguments);
         }
     }
 
