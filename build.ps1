@@ -7,7 +7,7 @@
 #Requires -Version 7.4
 [CmdletBinding()]
 param(
-    [ValidateSet('Build', 'Test', 'Bench', 'Package')]
+    [ValidateSet('Build', 'Test', 'Bench', 'Kernels', 'Package')]
     [string[]] $Task = 'Build',
 
     [ValidateSet('Debug', 'Release')]
@@ -24,6 +24,9 @@ function Build { dotnet build (Join-Path $root 'NvStream.sln') --configuration $
 function Test { dotnet test --solution (Join-Path $root 'NvStream.sln') --configuration $Configuration }
 
 function Bench { dotnet run --project (Join-Path $root 'tests/Benchmarks') --configuration Release }
+
+# Needs nvcc and nothing else of CUDA; what it builds is kept in the repository.
+function Kernels { bash (Join-Path $root 'Engine/Compute/Cuda/Kernels/build.sh') }
 
 # A module folder that can be copied into any PSModulePath, and the same as a package for a gallery.
 function Package {

@@ -19,6 +19,9 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
         new("decode", "decode and prefill rates against llama.cpp", Decode.Measure),
         new("operations", "where the time of a pass goes", b => Task.FromResult(Operations.Measure(b))),
         new("kernels", "bytes and multiply-adds per second of each kernel", b => Task.FromResult(KernelBenchmarks.Measure(b))),
+        new("cuda-kernels", "products on a GPU against the rate of a plain read", Cuda.CudaKernels.Measure),
+        new("cuda-decode", "decode and prefill rates on a GPU against llama.cpp", Cuda.CudaDecode.Measure),
+        new("cuda-streaming", "streaming from pinned host memory against plain copies", Cuda.CudaStreaming.Measure),
         new("import", "time of Import-Module in a fresh shell", Import.Measure),
     ];
 

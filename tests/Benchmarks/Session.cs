@@ -22,9 +22,12 @@ sealed class Session : IDisposable
     readonly Dictionary<(int Prompt, int Decode, int Sequence), string> _prompts = [];
 
     /// <param name="budget">Device memory in bytes; null for all that is needed.</param>
-    public Session(string path, Bench bench, long? budget = null, int context = Context, int cells = Context, RouteKind route = RouteKind.Auto)
+    public Session(
+        string path, Bench bench, long? budget = null, int context = Context, int cells = Context, RouteKind route = RouteKind.Auto, string device = "Cpu",
+        long hostBudget = 0)
     {
-        _model = StreamModel.Load(path, Options(bench, budget, context, cells, route));
+        var options = Options(bench, budget, context, cells, route) with { Device = device, HostBudget = MemoryBudget.FromBytes(hostBudget) };
+        _model = StreamModel.Load(path, options);
     }
 
     public StreamModel Model => _model;

@@ -91,7 +91,7 @@ public sealed unsafe class CpuDevice : IComputeDevice
 
     public void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x)
     {
-        OpChecks.Embed(rows, type, x);
+        OpChecks.Embed(rows, type, x, this);
         fixed (byte* source = rows)
         {
             var job = new EmbedJob
@@ -120,7 +120,7 @@ public sealed unsafe class CpuDevice : IComputeDevice
 
     public void MatMul(Matrix x, ReadOnlySpan<Projection> projections, int decodeRows = 0)
     {
-        OpChecks.MatMul(x, projections);
+        OpChecks.MatMul(x, projections, decodeRows, this);
         CpuMatMul.Run(workers, Scratch(x.Rows, x.Columns), x, projections);
     }
 

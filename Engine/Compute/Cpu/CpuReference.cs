@@ -57,7 +57,7 @@ internal sealed unsafe class CpuReference : IComputeDevice
 
     public void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x)
     {
-        OpChecks.Embed(rows, type, x);
+        OpChecks.Embed(rows, type, x, this);
         var rowBytes = (int)TensorTypes.BytesOf(type, x.Columns);
         for (var r = 0; r < x.Rows; r++)
         {
@@ -95,7 +95,7 @@ internal sealed unsafe class CpuReference : IComputeDevice
 
     public void MatMul(Matrix x, ReadOnlySpan<Projection> projections, int decodeRows = 0)
     {
-        OpChecks.MatMul(x, projections);
+        OpChecks.MatMul(x, projections, decodeRows, this);
         foreach (var (weight, y) in projections)
         {
             var format = WeightFormat.For(weight.Type)!;

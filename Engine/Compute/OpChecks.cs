@@ -1,7 +1,7 @@
-using NvStream.Compute.Cpu.Formats;
+using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 
-namespace NvStream.Compute.Cpu;
+namespace NvStream.Compute;
 
 /// <summary>
 /// The shapes that each operation requires. A violation is a programming error of the caller, and memory is behind bare
@@ -9,9 +9,9 @@ namespace NvStream.Compute.Cpu;
 /// </summary>
 internal static class OpChecks
 {
-    public static void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x)
+    public static void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x, IComputeDevice device)
     {
-        Require(type, x.Columns);
+        Require(type, x.Columns, device);
         var expected = x.Rows * TensorTypes.BytesOf(type, x.Columns);
         if (rows.Length != expected)
         {
@@ -27,8 +27,13 @@ internal static class OpChecks
 
     public static void AddBias(Matrix y, Weight bias) => Vector(bias, y.Columns, nameof(bias));
 
-    public static void MatMul(Matrix x, ReadOnlySpan<Projection> projections)
+    public static void MatMul(Matrix x, ReadOnlySpan<Projection> projections, int decodeRows, IComputeDevice device)
     {
+        if (decodeRows < 0 || decodeRows > x.Rows)
+        {
+            throw new ArgumentOutOfRangeException(nameof(decodeRows), decodeRows, $"X has {x.Rows} rows.");
+        }
+
         const int most = 256;
         if (projections.Length > most)
         {
@@ -37,7 +42,7 @@ internal static class OpChecks
 
         foreach (var (weight, y) in projections)
         {
-            Require(weight.Type, x.Columns);
+            Require(weight.Type, x.Columns, device);
             if (weight.Columns != x.Columns || y.Columns != weight.Rows || y.Rows != x.Rows)
             {
                 throw new ArgumentException(
@@ -127,16 +132,17 @@ internal static class OpChecks
         }
     }
 
-    static void Require(TensorType type, int columns)
+    static void Require(TensorType type, int columns, IComputeDevice device)
     {
-        if (WeightFormat.For(type) is not { } format)
+        if (!device.Supports(type))
         {
-            throw new ArgumentException($"The CPU device does not compute with {type}.", nameof(type));
+            throw new ArgumentException($"The {device.Info.Kind} device does not compute with {type}.", nameof(type));
         }
 
-        if (columns % format.BlockElements != 0)
+        var elements = TensorTypes.Block(type).Elements;
+        if (columns % elements != 0)
         {
-            throw new ArgumentException($"Rows of {columns} elements are no whole number of {type} blocks of {format.BlockElements}.", nameof(columns));
+            throw new ArgumentException($"Rows of {columns} elements are no whole number of {type} blocks of {elements}.", nameof(columns));
         }
     }
 

@@ -1,0 +1,102 @@
+using System.Runtime.InteropServices;
+
+namespace NvStream.Compute.Cuda.Driver;
+
+/// <summary>What NVIDIA's management library knows of a card and the driver does not; null is not known.</summary>
+/// <param name="DriverVersion">"580.65.06".</param>
+/// <param name="PcieGeneration">
+/// The highest generation that card and slot can do together: an idle link is clocked down, so the generation of the
+/// moment says nothing.
+/// </param>
+/// <param name="PcieWidth">Lanes in use now, which do not change with load.</param>
+/// <param name="FreeMemory">Bytes.</param>
+internal sealed record CardFacts(string? DriverVersion, int? PcieGeneration, int? PcieWidth, long? FreeMemory);
+
+/// <summary>NVIDIA's management library (nvml.h), which a driver comes with but a container may lack.</summary>
+internal static unsafe partial class Nvml
+{
+    const int Success = 0;
+
+    /// <summary>Never fails: what cannot be had is null, and <paramref name="log"/> hears why.</summary>
+    /// <param name="busId">PCI bus id as the driver gives it.</param>
+    public static CardFacts Read(string busId, Action<string>? log)
+    {
+        var search = NativeLibraries.Load(NativeLibraries.Nvml);
+        if (!search.IsFound)
+        {
+            log?.Invoke("NVML: not found, so PCIe and driver version are not known; tried " + string.Join(", ", search.Tried) + ".");
+            return new(null, null, null, null);
+        }
+
+        try
+        {
+            var result = Init();
+            if (result == Success)
+            {
+                try
+                {
+                    return ReadCard(busId);
+                }
+                finally
+                {
+                    _ = Shutdown();
+                }
+            }
+
+            log?.Invoke(FormattableString.Invariant($"NVML: {search.Name} is there, but nvmlInit answered {result}."));
+        }
+        catch (EntryPointNotFoundException e)
+        {
+            log?.Invoke($"NVML: {search.Name} cannot be used: {e.Message}");
+        }
+
+        return new(null, null, null, null);
+    }
+
+    static CardFacts ReadCard(string busId)
+    {
+        const int length = 96;
+        var text = stackalloc byte[length];
+        var version = SystemGetDriverVersion(text, length) == Success ? Marshal.PtrToStringUTF8((nint)text) : null;
+        if (DeviceGetHandle(busId, out var device) != Success)
+        {
+            return new(version, null, null, null);
+        }
+
+        return new(
+            version,
+            GetMaxLinkGeneration(device, out var generation) == Success ? (int)generation : null,
+            GetLinkWidth(device, out var width) == Success ? (int)width : null,
+            GetMemoryInfo(device, out var memory) == Success ? (long)memory.Free : null);
+    }
+
+    /// <summary>nvml.h, struct nvmlMemory_st: bytes.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct MemoryInfo
+    {
+        public ulong Total;
+        public ulong Free;
+        public ulong Used;
+    }
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlInit_v2")]
+    private static partial int Init();
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlShutdown")]
+    private static partial int Shutdown();
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlSystemGetDriverVersion")]
+    private static partial int SystemGetDriverVersion(byte* version, uint length);
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetHandleByPciBusId_v2", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int DeviceGetHandle(string busId, out nint device);
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetMaxPcieLinkGeneration")]
+    private static partial int GetMaxLinkGeneration(nint device, out uint generation);
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetCurrPcieLinkWidth")]
+    private static partial int GetLinkWidth(nint device, out uint lanes);
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetMemoryInfo")]
+    private static partial int GetMemoryInfo(nint device, out MemoryInfo memory);
+}
