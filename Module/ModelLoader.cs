@@ -46,7 +46,8 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
         + $"{Human.Bytes(plan.SlotsBytes)} for {plan.SlotCount} slots of the belt, "
         + $"{Human.Bytes(plan.KvBytes)} for a KV cache of {plan.KvTokens} tokens, "
         + $"{Human.Bytes(plan.WorkspaceBytes)} of work space; "
-        + $"{Human.Bytes(plan.BytesPerPass)} streamed every pass";
+        + $"{Human.Bytes(plan.BytesPerPass)} streamed every pass"
+        + (plan.HostBytes == 0 ? "" : $", {Human.Bytes(plan.HostBytes)} copied from {plan.Layers.Count(l => l.Tier == Tier.Host)} layers in host memory");
 
     void Explain(StreamModel model)
     {

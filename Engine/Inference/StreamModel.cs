@@ -35,6 +35,7 @@ public sealed class StreamModel : IDisposable
         _model = model;
         _device = device;
         Plan = plan;
+        Device = device.Info is { Kind: not DeviceKind.Cpu } gpu ? $"{gpu.Kind}:{gpu.Index}" : "Cpu";
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
         device.Reserve(plan.ReservedBytes);
         _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device, new(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes)));
@@ -80,7 +81,7 @@ public sealed class StreamModel : IDisposable
     public int VocabularySize => _model.Tokenizer.VocabularySize;
 
     /// <summary>"Cpu" or "Cuda:N".</summary>
-    public string Device => _device.Info.Kind == DeviceKind.Cpu ? "Cpu" : $"{_device.Info.Kind}:{_device.Info.Index}";
+    public string Device { get; }
 
     public RouteKind Route => _route.Kind;
 

@@ -50,7 +50,7 @@ public sealed class Workspace : IDisposable
 
     /// <summary>Bytes of device memory for passes of this size, the device's own scratch included; each cut at 4 KiB.</summary>
     public static long BytesOf(IComputeDevice device, ModelSpec spec, int maxRows, int maxLogits) =>
-        DeviceBlock.Up(ActivationBytes(spec, maxRows, maxLogits)) + DeviceBlock.Up(device.ScratchBytes(maxRows, WidestInput(spec), spec.HeadDim));
+        MemoryCut.Up(ActivationBytes(spec, maxRows, maxLogits)) + MemoryCut.Up(device.ScratchBytes(maxRows, WidestInput(spec), spec.HeadDim));
 
     public void Dispose() => _memory.Dispose();
 

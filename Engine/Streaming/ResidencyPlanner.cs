@@ -38,7 +38,7 @@ public static class ResidencyPlanner
         var budget = request.DeviceBudget / unit * unit;
         var hostBudget = device.HostCopies is null ? 0 : request.HostBudget;
         var kvTokens = Math.Max(request.KvTokens ?? request.ContextLength, request.ContextLength);
-        var kvBytes = DeviceBlock.Up(KvCache.BytesOf(spec, kvTokens));
+        var kvBytes = MemoryCut.Up(KvCache.BytesOf(spec, kvTokens));
         var smallest = PassSizes[^1];
         var size = PassSizes.FirstOrDefault(
             s => Workspace.BytesOf(device, spec, s.Rows, s.Sequences) <= budget * WorkspaceShare, smallest);
@@ -88,9 +88,9 @@ public static class ResidencyPlanner
     /// <summary>What no layer can use makes room for more sequences.</summary>
     static ResidencyPlan GrowKv(ResidencyPlan plan, ModelSpec spec)
     {
-        var room = DeviceBlock.Down(plan.KvBytes + plan.DeviceBudget - plan.TotalBytes);
+        var room = MemoryCut.Down(plan.KvBytes + plan.DeviceBudget - plan.TotalBytes);
         var tokens = (int)Math.Min((long)plan.ContextLength * SpareContexts, room / KvCache.BytesOf(spec, 1));
-        return tokens > plan.KvTokens ? plan with { KvTokens = tokens, KvBytes = DeviceBlock.Up(KvCache.BytesOf(spec, tokens)) } : plan;
+        return tokens > plan.KvTokens ? plan with { KvTokens = tokens, KvBytes = MemoryCut.Up(KvCache.BytesOf(spec, tokens)) } : plan;
     }
 
     /// <summary>The choice that fits and reads the fewest bytes from storage, then the fewest from host memory; null where none fits.</summary>

@@ -93,6 +93,7 @@ public sealed class WeightStore : ILayerSource, IDisposable
         var waiting = false;
         for (var i = 0; i < _layers.Length; i++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (_resident[i] is { } memory)
             {
                 next.Prepare(_layers[i].Extents.Extents, memory.Address, _route.BlockSize, copyFence: fence);

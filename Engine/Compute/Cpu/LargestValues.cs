@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace NvStream.Compute.Cpu;
 
 /// <summary>The k largest of a row, for the choice of the next token.</summary>
@@ -20,6 +22,15 @@ internal static unsafe class LargestValues
         var count = 0;
         for (var i = 0; i < source.Length; i++)
         {
+            if (count == k)
+            {
+                i = NextLarger(source, i, values[k - 1]);
+                if (i == source.Length)
+                {
+                    return;
+                }
+            }
+
             var value = float.IsNaN(source[i]) ? float.NegativeInfinity : source[i];
             if (count == k && !(value > values[k - 1]))
             {
@@ -36,5 +47,21 @@ internal static unsafe class LargestValues
             values[at] = value;
             ids[at] = i;
         }
+    }
+
+    /// <summary>Index of the first value from <paramref name="start"/> on that is larger, or near before it; the length where there is none.</summary>
+    static int NextLarger(ReadOnlySpan<float> source, int start, float least)
+    {
+        // A whole vector at a time: 512, 256 or 128 bits as the processor has them. NaN is larger than nothing.
+        var bound = new Vector<float>(least);
+        for (; start + Vector<float>.Count <= source.Length; start += Vector<float>.Count)
+        {
+            if (Vector.GreaterThanAny(new Vector<float>(source[start..]), bound))
+            {
+                return start;
+            }
+        }
+
+        return start;
     }
 }

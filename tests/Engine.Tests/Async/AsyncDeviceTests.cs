@@ -1,5 +1,3 @@
-using NvStream.Compute.Cpu;
-using NvStream.Gguf;
 using NvStream.Inference;
 using NvStream.Storage;
 using NvStream.Streaming;
@@ -131,19 +129,35 @@ public sealed class AsyncDeviceTests
     [InlineData(Placement.ThreeTiers)]
     public void Loading_that_is_cancelled_frees_what_it_has(Placement placement)
     {
-        for (var at = 1; at < 6; at++)
+        var options = Options(placement);
+        for (var copies = 1; copies < 9; copies++)
         {
             using var cancel = new CancellationTokenSource();
-            var device = new AsyncFakeDevice(at);
-            var progress = new CancelAt(at, cancel);
-            Assert.ThrowsAny<OperationCanceledException>(() =>
+            var device = new AsyncFakeDevice(copies, mostCopyDelayMicroseconds: 2_000)
             {
-                // Progress comes only a few times a second: the budget's own reading is the moment that a test can choose.
-                using var model = StreamModel.LoadOn(Fixtures.DemoModel, Options(placement), () => device, progress, cancel.Token);
-                cancel.Token.ThrowIfCancellationRequested();
-            });
+                OnCopy = copy =>
+                {
+                    if (copy == copies)
+                    {
+                        cancel.Cancel();
+                    }
+                },
+            };
+            Assert.ThrowsAny<OperationCanceledException>(() => StreamModel.LoadOn(Fixtures.DemoModel, options, () => device, null, cancel.Token));
             AssertAllFreed(device);
         }
+    }
+
+    [Fact]
+    public void A_model_is_loaded_when_its_last_copy_is_done()
+    {
+        var device = new AsyncFakeDevice(mostCopyDelayMicroseconds: 20_000);
+        using (Load(Options(Placement.Resident) with { BlockSize = 1 << 20 }, device))
+        {
+            Assert.False(device.IsCopying);
+        }
+
+        AssertAllFreed(device);
     }
 
     [Theory]
@@ -273,18 +287,5 @@ public sealed class AsyncDeviceTests
     {
         Assert.Null(device.BrokenRule);
         Assert.Equal((0, 0, 0), (device.Memory.LiveBytes, device.HostMemory.LiveBytes, device.ScratchReserved));
-    }
-
-    sealed class CancelAt(int report, CancellationTokenSource cancel) : IProgress<LoadProgress>
-    {
-        int _reports;
-
-        public void Report(LoadProgress value)
-        {
-            if (++_reports == report || value.BytesDone == value.BytesTotal)
-            {
-                cancel.Cancel();
-            }
-        }
     }
 }

@@ -25,16 +25,21 @@ sealed unsafe class AsyncFakeDevice : IComputeDevice
     long _reserved = long.MaxValue;
 
     /// <param name="memory">Bytes the device has.</param>
-    public AsyncFakeDevice(int seed = 1, long memory = 1L << 30)
+    public AsyncFakeDevice(int seed = 1, long memory = 1L << 30, int mostCopyDelayMicroseconds = 60)
     {
         _memory = memory;
         Memory = new(() => _compute.IsIdle && _copies!.IsIdle);
-        _copies = new(this, seed);
+        _copies = new(this, seed, mostCopyDelayMicroseconds);
     }
 
     public FakeMemory.Heap Memory { get; }
 
     public FakeMemory.Heap HostMemory => _copies.Memory;
+
+    /// <summary>Called with the number of each copy that is asked for, from 1.</summary>
+    public Action<int>? OnCopy { set => _copies.OnCopy = value; }
+
+    public bool IsCopying => !_copies.IsIdle;
 
     /// <summary>Stretches that were replayed instead of issued.</summary>
     public int Replays { get; private set; }

@@ -8,21 +8,25 @@ namespace NvStream.Tests.Async;
 /// <summary>Copies in the order they were queued, each late by chance, over memory of 0xFF (NaN in every float type).</summary>
 sealed unsafe class FakeCopies : IHostCopies, IDisposable
 {
-    const int MostDelayMicroseconds = 60;
-
     readonly AsyncFakeDevice _device;
     readonly WorkQueue _queue = new("fake copies");
     readonly Dictionary<int, QueueFence> _fences = [];
     readonly Random _random;
+    readonly int _mostDelay;
+    int _copies;
 
-    public FakeCopies(AsyncFakeDevice device, int seed)
+    public FakeCopies(AsyncFakeDevice device, int seed, int mostDelayMicroseconds)
     {
         _device = device;
         _random = new(seed);
+        _mostDelay = mostDelayMicroseconds;
         Memory = new(() => _queue.IsIdle);
     }
 
     public FakeMemory.Heap Memory { get; }
+
+    /// <summary>Called with the number of each copy that is asked for, from 1.</summary>
+    public Action<int>? OnCopy { get; set; }
 
     public ConcurrentQueue<Exception> Failures => _queue.Failures;
 
@@ -39,6 +43,7 @@ sealed unsafe class FakeCopies : IHostCopies, IDisposable
             throw new ArgumentException("A copy goes from page-locked memory to the device's own.", nameof(host));
         }
 
+        OnCopy?.Invoke(Interlocked.Increment(ref _copies));
         var released = ((QueueFence?)after)?.Current;
         _queue.Add(() =>
         {
@@ -65,7 +70,7 @@ sealed unsafe class FakeCopies : IHostCopies, IDisposable
 
     void Delay()
     {
-        var until = Stopwatch.GetTimestamp() + _random.Next(MostDelayMicroseconds) * Stopwatch.Frequency / 1_000_000;
+        var until = Stopwatch.GetTimestamp() + _random.Next(_mostDelay) * Stopwatch.Frequency / 1_000_000;
         while (Stopwatch.GetTimestamp() < until)
         {
             Thread.Yield();

@@ -60,6 +60,53 @@ public sealed class SamplerTests
         Assert.Equal(0, Next([4, 3, 1], options, context: [0, .. Enumerable.Repeat(2, 64)]));
     }
 
+    [Fact]
+    public void The_largest_few_logits_give_the_choice_that_all_of_them_give()
+    {
+        const int Vocabulary = 2000;
+        var random = new Random(11);
+        var (all, few) = (new Sampler(Vocabulary), new Sampler(Vocabulary));
+        var choices = new HashSet<int>();
+        for (var round = 0; round < 3000; round++)
+        {
+            // Coarse steps make many ties; both signs, as a penalty treats them differently.
+            var logits = Enumerable.Range(0, Vocabulary).Select(_ => MathF.Round((float)(random.NextDouble() - 0.8) * 40) / 4).ToArray();
+            var best = Enumerable.Range(0, Vocabulary).OrderByDescending(i => logits[i]).ThenBy(i => i).ToArray();
+            var options = new SamplingOptions
+            {
+                Temperature = round % 3 == 0 ? 0 : 1.5f,
+                TopK = random.Next(1, 257),
+                TopP = round % 2 == 0 ? 1 : 0.9f,
+                MinP = round % 5 == 0 ? 0.05f : 0,
+                RepeatPenalty = round % 4 == 0 ? 1 : 1 + (float)random.NextDouble(),
+            };
+
+            // Mostly the best tokens, over and over: the penalty must reach what the candidates hold.
+            var context = Enumerable.Range(0, random.Next(150)).Select(_ => best[random.Next(random.Next(1, 200))]).ToArray();
+            var wanted = Sampler.CandidatesFor(options);
+            Assert.InRange(wanted, 1, Sampler.MostCandidates);
+            var ids = best[..(wanted + random.Next(3))];
+            var (one, other) = (new SampleState((ulong)round), new SampleState((ulong)round));
+            var expected = all.Next([.. logits], context, options, ref one);
+            Assert.Equal(expected, few.Next(ids, [.. ids.Select(i => logits[i])], context, options, ref other));
+            choices.Add(Array.IndexOf(best, expected));
+        }
+
+        Assert.True(choices.Count > 20, "the choices were too much alike to tell");
+    }
+
+    [Theory]
+    [InlineData(0, 40, 1, 1)]
+    [InlineData(0, 0, 1.5, 65)]
+    [InlineData(0.7, 40, 1, 40)]
+    [InlineData(0.7, 256, 1.1, 320)]
+    [InlineData(0.7, 0, 1, 0)]
+    [InlineData(0.7, 257, 1, 0)]
+    [InlineData(0, 40, 0.9, 0)]
+    [InlineData(0.7, 40, float.NaN, 0)]
+    public void Options_ask_for_as_many_candidates_as_their_choice_can_depend_on(float temperature, int topK, float penalty, int expected) =>
+        Assert.Equal(expected, Sampler.CandidatesFor(new() { Temperature = temperature, TopK = topK, RepeatPenalty = penalty }));
+
     static int Next(float[] logits, SamplingOptions options, int[]? context = null)
     {
         var state = new SampleState(1);

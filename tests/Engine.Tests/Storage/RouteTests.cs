@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 using NvStream.Storage;
+using NvStream.Tests.Async;
 
 namespace NvStream.Tests.Storage;
 
@@ -55,6 +56,53 @@ public sealed unsafe class RouteTests : IDisposable
         }
 
         Assert.True(route.BusyTime > TimeSpan.Zero);
+    }
+
+    [Theory]
+    [InlineData(4096, 1, 0)]
+    [InlineData(65536, 3, 0)]
+    [InlineData(65536, 3, 1 << 20)]
+    public void Staged_bytes_arrive_in_the_device_and_copies_from_the_host_in_their_turn(int blockSize, int depth, int stagingBytes)
+    {
+        using var file = GgufFile.Open(Fixtures.DemoModel);
+        var expected = File.ReadAllBytes(Fixtures.DemoModel);
+        var random = new Random(depth);
+        var device = new AsyncFakeDevice(depth);
+        using (var route = StorageRoutes.Open(RouteKind.Auto, file, device, new(blockSize, depth, stagingBytes)))
+        using (var pinned = device.HostCopies.AllocateHost(400_000, "test"))
+        using (var memory = device.Allocate(800_000, "test"))
+        {
+            Assert.Equal(RouteKind.HostStaged, route.Kind);
+            Assert.True(route.CopyFences * (long)blockSize >= stagingBytes);
+            using var transfer = new Transfer();
+            using var copy = new Transfer();
+            for (var round = 0; round < 20; round++)
+            {
+                var extent = FileExtent.Around(0, random.Next(expected.Length - 300_000), random.Next(5000, 250_000));
+                var contents = expected.AsSpan((int)extent.Offset, (int)extent.Length);
+                transfer.PrepareHost([extent], pinned.Address, blockSize, route.CopyFences);
+                route.Begin(transfer);
+                transfer.Wait(Token);
+                Assert.True(new ReadOnlySpan<byte>((void*)pinned.Address, contents.Length).SequenceEqual(contents));
+
+                // Both into one place: the one begun last stays.
+                transfer.Prepare([extent], memory.Address, blockSize, null, route.CopyFences);
+                copy.PrepareCopy(pinned.Address + 4096, extent.Length - 4096, memory.Address, null, route.CopyFences + 1);
+                route.Begin(transfer);
+                route.Begin(copy);
+                copy.Wait(Token);
+                copy.Copied!.Wait();
+                Assert.True(transfer.IsComplete);
+                Assert.True(new ReadOnlySpan<byte>((void*)memory.Address, contents.Length - 4096).SequenceEqual(contents[4096..]));
+                Assert.True(new ReadOnlySpan<byte>((void*)(memory.Address + contents.Length - 4096), 4096).SequenceEqual(contents[^4096..]));
+            }
+
+            Assert.True(route.BusyTime > TimeSpan.Zero);
+        }
+
+        device.Dispose();
+        Assert.Null(device.BrokenRule);
+        Assert.Equal((0, 0), (device.Memory.LiveBytes, device.HostMemory.LiveBytes));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 using NvStream.Models;
 using NvStream.Streaming;
+using NvStream.Tests.Async;
 
 namespace NvStream.Tests.Streaming;
 
@@ -65,6 +66,47 @@ public sealed class ResidencyPlannerTests : IDisposable
         var plan = ResidencyPlanner.Plan(spec, layouts, _device, new(budget, 512, KvTokens: 2048, SlotCount: 5));
         Assert.Equal((5, 2048, 512), (plan.SlotCount, plan.KvTokens, plan.ContextLength));
         Assert.InRange(plan.TotalBytes, 1, budget);
+    }
+
+    [Theory]
+    [InlineData(2048, 8192, 16, 32768)]
+    [InlineData(256, 768, 3, 128256)]
+    public void Host_memory_takes_what_it_holds_and_storage_the_rest_evenly(int dim, int ffn, int layers, int vocabulary)
+    {
+        using var device = new AsyncFakeDevice();
+        var (spec, layouts) = Shape(dim, ffn, layers, vocabulary);
+        var budget = (Assert.Throws<BudgetException>(() => Plan(0, 0)).LeastBytes / 65536 + 1) * 65536 + layouts.Sum(l => l.Bytes) / 4;
+        var alone = Plan(budget, 0);
+        Assert.Equal((0, 0, 0), (alone.HostBytes, alone.StagingBytes, alone.HostBudget));
+        var last = alone.BytesPerPass;
+        for (var i = 1; i <= 30; i++)
+        {
+            var plan = Plan(budget, i * (alone.BytesPerPass + alone.SlotBytes) / 30);
+            Assert.InRange(plan.HostBytes + plan.StagingBytes, 0, plan.HostBudget);
+            Assert.InRange(plan.ReservedBytes, 1, plan.DeviceBudget);
+            Assert.Equal(0, plan.DeviceBudget % device.AllocationGranularity);
+            Assert.Equal(layouts.Sum(l => l.Bytes), plan.ResidentBytes + plan.HostBytes + plan.BytesPerPass);
+            Assert.Equal(plan.HostBytes, plan.Layers.Where(l => l.Tier == Tier.Host).Sum(l => l.Bytes));
+            Assert.All(plan.Layers.Where(l => l.Tier == Tier.Host), l => Assert.InRange(l.Bytes, 1, plan.SlotBytes));
+            Assert.InRange(plan.BytesPerPass, 0, last);
+            last = plan.BytesPerPass;
+
+            // Between two layers from storage there are as many from host memory, give or take one; a pass begins with one.
+            var streamed = plan.Layers.Where(l => l.Tier != Tier.Device).Select(l => l.Tier).ToList();
+            var read = streamed.Select((tier, at) => (tier, at)).Where(x => x.tier == Tier.Storage).Select(x => x.at).ToList();
+            if (read.Count > 0)
+            {
+                var distances = read.Zip(read.Skip(1), (a, b) => b - a).Append(read[0] + streamed.Count - read[^1]).ToList();
+                Assert.Equal(0, read[0]);
+                Assert.InRange(distances.Max() - distances.Min(), 0, 1);
+            }
+        }
+
+        Assert.Equal(0, last);
+        Assert.Equal(0, ResidencyPlanner.Plan(spec, layouts, _device, new(budget, 512, HostBudget: 1L << 40)).HostBytes);
+
+        ResidencyPlan Plan(long deviceBytes, long hostBytes) =>
+            ResidencyPlanner.Plan(spec, layouts, device, new(deviceBytes, 512, HostBudget: hostBytes));
     }
 
     ResidencyPlan Plan(ModelSpec spec, LayerLayout[] layouts, long budget) => ResidencyPlanner.Plan(spec, layouts, _device, new(budget, 512));

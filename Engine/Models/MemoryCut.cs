@@ -1,7 +1,7 @@
 namespace NvStream.Models;
 
 /// <summary>What a block of device memory takes: allocations are cut at 4 KiB, so plans count them so.</summary>
-static class DeviceBlock
+static class MemoryCut
 {
     const long Alignment = Gguf.FileExtent.Alignment;
 
