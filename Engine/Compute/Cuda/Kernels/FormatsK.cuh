@@ -110,9 +110,14 @@ __device__ __forceinline__ void scaled_group(const uint8_t* b, int p, float& sca
 {
     uint32_t header[4];
     load_words<16>(b, header);
-    const bool upper = p >= 4;
-    const uint32_t four_scales = upper ? (header[3] & 0x0F0F0F0Fu) | (header[1] >> 2 & 0x30303030u) : header[1] & 0x3F3F3F3Fu;
-    const uint32_t four_minima = upper ? (header[3] >> 4 & 0x0F0F0F0Fu) | (header[2] >> 2 & 0x30303030u) : header[2] & 0x3F3F3F3Fu;
+
+    // Both are made and one is picked: a branch would cut the instructions around it in two.
+    const uint32_t lower_scales = header[1] & 0x3F3F3F3Fu;
+    const uint32_t lower_minima = header[2] & 0x3F3F3F3Fu;
+    const uint32_t upper_scales = (header[3] & 0x0F0F0F0Fu) | (header[1] >> 2 & 0x30303030u);
+    const uint32_t upper_minima = (header[3] >> 4 & 0x0F0F0F0Fu) | (header[2] >> 2 & 0x30303030u);
+    const uint32_t four_scales = p >= 4 ? upper_scales : lower_scales;
+    const uint32_t four_minima = p >= 4 ? upper_minima : lower_minima;
     const int shift = p % 4 * 8;
     scale = half_bits(header[0]) * static_cast<float>(four_scales >> shift & 0xFF);
     minimum = half_bits(header[0] >> 16) * static_cast<float>(four_minima >> shift & 0xFF);
