@@ -70,8 +70,10 @@ internal sealed unsafe partial class CudaDevice
             return;
         }
 
-        var encodings = Scratch(x.Rows, x.Columns).Encodings(x.Columns, decodeRows, halves: decodeRows < x.Rows);
-        if (!encoded.Covers(x, decodeRows) && (encodings.Quants != 0 || encodings.Halves != 0))
+        var demand = DemandOf(x, projections);
+        var encodings = Scratch(x.Rows, x.Columns).Encodings(
+            x.Columns, demand.Quants ? decodeRows : 0, halves: decodeRows < x.Rows || demand.Halves);
+        if ((encodings.Quants != 0 || encodings.Halves != 0) && !encoded.Covers(x, encodings))
         {
             Elementwise.Encode(x, encodings);
             encoded.Remember(x, encodings);
@@ -247,22 +249,37 @@ internal sealed unsafe partial class CudaDevice
         Remember(y, encodings);
     }
 
+    /// <summary>What decoding rows of these products are read as; remembered for the operations that write X.</summary>
+    DecodeEncodings DemandOf(Matrix x, ReadOnlySpan<Projection> projections)
+    {
+        var demand = new DecodeEncodings();
+        foreach (var projection in projections)
+        {
+            var type = projection.W.Type;
+            demand = new(demand.Quants || MatVecOp.NeedsQuants(type), demand.Halves || MatVecOp.NeedsHalves(type, x.Columns));
+        }
+
+        demands.Learn(x, demand);
+        return demand;
+    }
+
     /// <summary>
-    /// The encodings that the next product will ask of a matrix: those of the pass's own rows, which go on to a layer's
-    /// products, and of the rows whose logits are wanted, which go on to the head. Anything else (heads normed one by
-    /// one) is not multiplied as it is.
+    /// The encodings that the next product will ask of a matrix: of the pass's own rows, which go on to a layer's
+    /// products, and of the rows whose logits are wanted, which go on to the head.
     /// </summary>
     Encoded Wanted(Matrix y)
     {
-        if (pass is not { } announced || scratch is not { } room || !room.Fits(y.Rows, y.Columns))
+        if (demands.Of(y) is not { } demand || pass is not { } announced || !Scratch(1, 1).Fits(y.Rows, y.Columns))
         {
             return default;
         }
 
         var isPass = y.Rows == announced.Rows;
         var isHead = y.Rows == announced.LogitRowCount;
-        var quantRows = isHead ? y.Rows : isPass ? announced.DecodeRows : 0;
-        return room.Encodings(y.Columns, quantRows, halves: isPass && announced.DecodeRows < y.Rows);
+        var decodeRows = isHead ? y.Rows : isPass ? announced.DecodeRows : 0;
+        var hasPrompts = isPass && announced.DecodeRows < y.Rows;
+        return Scratch(1, 1).Encodings(
+            y.Columns, demand.Quants ? decodeRows : 0, halves: hasPrompts || (demand.Halves && decodeRows > 0));
     }
 
     /// <summary>An operation has written these encodings beside its result.</summary>

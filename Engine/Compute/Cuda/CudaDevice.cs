@@ -33,6 +33,7 @@ internal sealed unsafe partial class CudaDevice : IComputeDevice
     readonly CudaHostCopies hostCopies;
     CudaScratch? scratch;
     PassState? pass;
+    readonly EncodingDemand demands = new();
     EncodedMatrix encoded;
     volatile bool isDisposed;
 
@@ -103,6 +104,7 @@ internal sealed unsafe partial class CudaDevice : IComputeDevice
         scratch?.Dispose();
         (scratch, pass) = (null, null);
         encoded.Forget();
+        demands.Forget();
         scratch = new(Allocate(layout.Bytes, "scratch"), layout);
         pass = new(scratch, Upload, () => graphs.IsCapturing);
     }

@@ -9,11 +9,11 @@ internal struct EncodedMatrix
     int quantRows;
     bool hasHalves;
 
-    /// <summary>Whether a product of these rows, the first so many of them decoding, finds all that it reads.</summary>
-    public readonly bool Covers(Matrix x, int decodeRows) =>
+    /// <summary>Whether a product of these rows finds all that it reads.</summary>
+    /// <param name="wanted">The encodings that it reads.</param>
+    public readonly bool Covers(Matrix x, in Encoded wanted) =>
         address != 0 && x.Address == address && x.Columns == columns && x.Rows <= rows
-        && (decodeRows <= quantRows || columns % ScratchLayout.QuantGroup != 0)
-        && (decodeRows == x.Rows || hasHalves);
+        && wanted.DecodeRows <= quantRows && (wanted.Halves == 0 || hasHalves);
 
     public void Remember(Matrix x, in Encoded encoded)
     {

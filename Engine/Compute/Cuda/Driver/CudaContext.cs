@@ -8,9 +8,13 @@ namespace NvStream.Compute.Cuda.Driver;
 /// </summary>
 internal sealed class CudaContext : IDisposable
 {
-    [ThreadStatic]
-    static CudaContext? current;
+    static long made;
 
+    /// <summary>Number of the context that is current on this thread: a number, because a thread must not keep a context alive.</summary>
+    [ThreadStatic]
+    static long current;
+
+    readonly long number = Interlocked.Increment(ref made);
     readonly ContextHandle handle;
     volatile DeviceException? loss;
 
@@ -53,11 +57,11 @@ internal sealed class CudaContext : IDisposable
             throw DeviceException.CudaLost(first);
         }
 
-        if (!ReferenceEquals(current, this))
+        if (current != number)
         {
             ObjectDisposedException.ThrowIf(handle.IsClosed, this);
             CudaErrors.Check(handle.MakeCurrent(), "cuCtxSetCurrent", this);
-            current = this;
+            current = number;
         }
     }
 
@@ -69,14 +73,14 @@ internal sealed class CudaContext : IDisposable
             return false;
         }
 
-        if (!ReferenceEquals(current, this))
+        if (current != number)
         {
             if (handle.MakeCurrent() != CudaResult.Success)
             {
                 return false;
             }
 
-            current = this;
+            current = number;
         }
 
         return true;
@@ -113,15 +117,7 @@ internal sealed class CudaContext : IDisposable
 
     public void ReleaseReference() => handle.DangerousRelease();
 
-    public void Dispose()
-    {
-        if (ReferenceEquals(current, this))
-        {
-            current = null;
-        }
-
-        handle.Dispose();
-    }
+    public void Dispose() => handle.Dispose();
 
     string Where()
     {
