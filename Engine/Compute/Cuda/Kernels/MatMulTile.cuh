@@ -59,9 +59,9 @@ struct MatMulShape
     static_assert(Rows * Pieces % Threads == 0);
 };
 
-using MatMulWide = MatMulShape<4, 2, 4, 8, 64, 2, 1>;      // 256 rows x 128 weight rows
-using MatMulMiddle = MatMulShape<2, 2, 2, 4, 64, 2, 3>;    // 64 x 64
-using MatMulNarrow = MatMulShape<1, 4, 1, 1, 128, 4, 4>;   // 16 x 32
+using MatMulWide = MatMulShape<4, 2, 4, 8, 64, 2, 1>;      // 256 rows x 128 weight rows, up to 188 KiB: LARGE_SHARED
+using MatMulMiddle = MatMulShape<2, 2, 2, 4, 64, 2, 3>;    // 64 x 64, up to 91 KiB
+using MatMulNarrow = MatMulShape<1, 4, 1, 1, 128, 4, 4>;   // 16 x 32, up to 79 KiB
 
 // Where things lie in shared memory: weights, activations, raw weights. MatMulOp has the same arithmetic.
 template <class TShape, class TWeights>
@@ -415,7 +415,13 @@ __device__ __forceinline__ void matmul_block(const MatMulArgs& a, uint8_t* share
         matmul_block<TShape, MatMulWeights<TWeights>>(a, shared);                                              \
     }
 
+#if LARGE_SHARED
+#define MATMUL_WIDE(type, TWeights) MATMUL(wide, MatMulWide, type, TWeights)
+#else
+#define MATMUL_WIDE(type, TWeights)
+#endif
+
 #define MATMUL_SHAPES(type, TWeights)                \
-    MATMUL(wide, MatMulWide, type, TWeights)         \
+    MATMUL_WIDE(type, TWeights)                      \
     MATMUL(middle, MatMulMiddle, type, TWeights)     \
     MATMUL(narrow, MatMulNarrow, type, TWeights)

@@ -4,6 +4,13 @@
 #include <cuda_fp16.h>
 #include <cstdint>
 
+// Whether a block may have 227 KiB of shared memory (compute capability 9 and 10; others: 99 KiB).
+#if __CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1100
+#define LARGE_SHARED 1
+#else
+#define LARGE_SHARED 0
+#endif
+
 // D += A * B, 16 x 8 x 16, float16 in, float32 out. A: a[0] row g, a[1] row g + 8 (columns 2t, 2t + 1), a[2], a[3] the
 // same rows at columns + 8. B: b[0] rows 2t, 2t + 1 of column g, b[1] rows + 8. D: d[0], d[1] row g, columns 2t, 2t + 1;
 // d[2], d[3] row g + 8.

@@ -145,7 +145,6 @@ internal sealed unsafe class MatMulOp(KernelLauncher launcher)
     MatMulShape Choose(in Arguments arguments, TensorType type)
     {
         var rows = arguments.Rows - arguments.FirstRow;
-        var available = MatMulShape.AvailableSharedBytes(launcher.Architecture);
         if (type == TensorType.F32)
         {
             return MatMulShape.Middle;
@@ -156,7 +155,7 @@ internal sealed unsafe class MatMulOp(KernelLauncher launcher)
             return MatMulShape.Narrow;
         }
 
-        if (rows <= MatMulShape.Middle.Rows || MatMulShape.Wide.SharedBytes(type) > available)
+        if (rows <= MatMulShape.Middle.Rows || !MatMulShape.HasWide(launcher.Architecture))
         {
             return MatMulShape.Middle;
         }

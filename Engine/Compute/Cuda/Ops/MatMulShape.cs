@@ -22,13 +22,8 @@ internal sealed record MatMulShape(int Index, string Name, int Rows, int Weights
     public static readonly MatMulShape Middle = new(1, "middle", Rows: 64, Weights: 64, K: 64, Ahead: 2, Threads: 128, Blocks: 3);
     public static readonly MatMulShape Narrow = new(2, "narrow", Rows: 16, Weights: 32, K: 128, Ahead: 4, Threads: 128, Blocks: 4);
 
-    /// <summary>Dynamic shared memory a block may have (CUDA programming guide, compute capabilities).</summary>
-    public static int AvailableSharedBytes(int architecture) => architecture switch
-    {
-        80 or 87 => 163 << 10,
-        90 or 100 or 101 or 103 => 227 << 10,
-        _ => 99 << 10,
-    };
+    /// <summary>Whether the wide shape's kernels are built for this architecture (LARGE_SHARED in Ptx.cuh).</summary>
+    public static bool HasWide(int architecture) => architecture is >= 90 and < 110;
 
     /// <summary>Shared memory of a block (MatMulLayout): two tiles of weights, a ring of activations, a ring of raw weights.</summary>
     public int SharedBytes(TensorType type)
