@@ -21,7 +21,7 @@ __device__ __forceinline__ void matmul_plain(const MatMulArgs& a)
         return;
     }
 
-    const uint8_t* weights = target.weights + n * a.row_bytes;
+    const uint8_t* weights = target.weights + static_cast<long long>(n) * a.row_bytes;
     const __half* x = a.halves + static_cast<size_t>(row) * a.columns;
     float sum = 0.0f;
     for (int k = threadIdx.x % WarpSize; k < a.columns; k += WarpSize)

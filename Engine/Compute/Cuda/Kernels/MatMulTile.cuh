@@ -27,7 +27,7 @@ struct MatMulArgs
 {
     const __half* halves;       // [row][columns]
     const float* row_scales;    // [row]
-    long long row_bytes;        // of a weight row
+    int row_bytes;              // of a weight row
     int columns;
     int first_row;              // rows [first_row, rows) are wanted
     int rows;
@@ -59,11 +59,11 @@ struct MatMulShape
     static_assert(Rows * Pieces % Threads == 0);
 };
 
-using MatMulWide = MatMulShape<4, 2, 4, 8, 64, 2, 1>;      // 256 rows x 128 weight rows
-using MatMulMiddle = MatMulShape<2, 2, 2, 4, 64, 2, 3>;    // 64 x 64
-using MatMulNarrow = MatMulShape<1, 4, 1, 1, 128, 4, 4>;   // 16 x 32
+using MatMulWide = MatMulShape<4, 2, 4, 8, 64, 2, 1>;      // 256 rows x 128 weight rows, up to 188 KiB: LARGE_SHARED
+using MatMulMiddle = MatMulShape<2, 2, 2, 4, 64, 2, 3>;    // 64 x 64, up to 91 KiB
+using MatMulNarrow = MatMulShape<1, 4, 1, 1, 128, 4, 4>;   // 16 x 32, up to 79 KiB
 
-// Where things lie in shared memory: weights, activations, raw weights. MatMulOp.SharedBytes has the same arithmetic.
+// Where things lie in shared memory: weights, activations, raw weights. MatMulOp has the same arithmetic.
 template <class TShape, class TWeights>
 struct MatMulLayout
 {
@@ -83,30 +83,73 @@ struct MatMulLayout
     static constexpr int RawAt = RowsAt + RowStages * RowStageBytes;
 };
 
+// Byte offset in a tile.
 template <class TShape>
 __device__ __forceinline__ int piece_offset(int row, int piece)
 {
     return (row * TShape::Pieces + (piece ^ (row & 7))) * 16;
 }
 
+// The stage of a ring that is next, as a byte offset in shared memory.
+template <int first, int bytes, int stages>
+struct StageRing
+{
+    int offset = first;
+
+    __device__ __forceinline__ void advance()
+    {
+        offset = offset == first + (stages - 1) * bytes ? first : offset + bytes;
+    }
+};
+
+constexpr int power_of_two_from(int n)
+{
+    int power = 1;
+    while (power < n)
+    {
+        power *= 2;
+    }
+
+    return power;
+}
+
 template <class TShape, class TWeights>
 struct MatMulBlock
 {
     using Layout = MatMulLayout<TShape, TWeights>;
+    using RowRing = StageRing<Layout::RowsAt, Layout::RowStageBytes, Layout::RowStages>;
+    using RawRing = StageRing<Layout::RawAt, Layout::RawStageBytes, Layout::RawStages>;
+
+    // Threads that copy a row of raw weights, some of them idle.
+    static constexpr int RawThreads = power_of_two_from(Layout::RawPieces);
 
     const MatMulArgs& a;
     const MatMulTarget target;
     uint8_t* const shared;
+    const SharedAddress address;      // of shared
     const int thread;
-    const int first_row;       // of the activations
-    const int first_weight;    // row of the target
+    const int first_row;              // of the activations
+    const int first_weight;           // row of the target
     const int tiles;
-    uint32_t misalignment;     // of this thread's weight row, for expand
+
+    // Where this thread copies next: its place of its first row in the tile.
+    const __half* activations;
+    const uint8_t* raw;
+    int raw_left;                     // bytes of a row
+    RowRing rows_in;
+    RawRing raw_in;
+
+    RowRing rows_out;
+    RawRing raw_out;
+    uint32_t misalignment;            // of the raw weights that this thread expands next
     float sums[TShape::RowFragments][TShape::WeightFragments][4];
 
     __device__ __forceinline__ MatMulBlock(const MatMulArgs& a, const MatMulTarget& target, uint8_t* shared, int row_tile, int weight_tile)
-        : a(a), target(target), shared(shared), thread(threadIdx.x), first_row(a.first_row + row_tile * TShape::Rows),
-          first_weight((weight_tile - target.first_tile) * TShape::Weights), tiles((a.columns + TShape::K - 1) / TShape::K),
+        : a(a), target(target), shared(shared), address(shared_address(shared)), thread(threadIdx.x),
+          first_row(a.first_row + row_tile * TShape::Rows), first_weight((weight_tile - target.first_tile) * TShape::Weights),
+          tiles((a.columns + TShape::K - 1) / TShape::K),
+          activations(a.halves + static_cast<size_t>(first_row + thread / TShape::Pieces) * a.columns + thread % TShape::Pieces * 8),
+          raw(weight_row(thread / RawThreads)), raw_left(a.row_bytes),
           misalignment(static_cast<uint32_t>(reinterpret_cast<uintptr_t>(weight_row(thread / TShape::Parts)))), sums{}
     {
     }
@@ -149,115 +192,136 @@ struct MatMulBlock
     }
 
 private:
-    // Rows past the last are its copies; what they give is not stored.
     __device__ __forceinline__ const uint8_t* weight_row(int row) const
     {
-        return target.weights + min(first_weight + row, target.rows - 1) * a.row_bytes;
+        return target.weights + static_cast<long long>(first_weight + row) * a.row_bytes;
     }
 
-    __device__ __forceinline__ uint8_t* weight_stage(int tile) const
+    __device__ __forceinline__ static int weight_stage(int tile)
     {
-        return shared + tile % 2 * Layout::WeightStageBytes;
+        return tile % 2 * Layout::WeightStageBytes;
     }
 
-    __device__ __forceinline__ uint8_t* row_stage(int tile) const
-    {
-        return shared + Layout::RowsAt + tile % Layout::RowStages * Layout::RowStageBytes;
-    }
-
-    __device__ __forceinline__ uint8_t* raw_stage(int tile) const
-    {
-        return shared + Layout::RawAt + tile / Layout::RawTiles % Layout::RawStages * Layout::RawStageBytes;
-    }
-
-    // Queues a tile of activations; zeros past the last row and column.
-    __device__ __forceinline__ void copy_rows(int tile) const
+    // Queues the next tile of activations; zeros past the last row and column.
+    __device__ __forceinline__ void copy_rows(int tile)
     {
         if (tile >= tiles)
         {
             return;
         }
 
+        // A multiple of 8, so that a thread's pieces are swizzled alike.
         constexpr int Step = TShape::Threads / TShape::Pieces;
+        static_assert(Step % 8 == 0);
+        const int row = thread / TShape::Pieces;
         const int piece = thread % TShape::Pieces;
-        const int column = tile * TShape::K + piece * 8;
-        uint8_t* stage = row_stage(tile);
+        const int rows = tile * TShape::K + piece * 8 < a.columns ? a.rows - first_row - row : 0;
+        const SharedAddress to = address + rows_in.offset + piece_offset<TShape>(row, piece);
+        const __half* from = activations;
 #pragma unroll
         for (int i = 0; i < TShape::Rows / Step; i++)
         {
-            const int row = thread / TShape::Pieces + i * Step;
-            const bool wanted = column < a.columns && first_row + row < a.rows;
-            const size_t from = wanted ? static_cast<size_t>(first_row + row) * a.columns + column : 0;
-            copy_async(stage + piece_offset<TShape>(row, piece), a.halves + from, wanted);
+            copy_async(to + i * Step * TShape::Pieces * 16, from, i * Step < rows);
+            from += static_cast<size_t>(Step) * a.columns;
         }
+
+        activations += TShape::K;
+        rows_in.advance();
     }
 
-    // Queues the raw weights that begin with this tile: whole aligned 16 bytes that hold any of them, each row at its
-    // address modulo 16; zeros past the row's last.
-    __device__ __forceinline__ void copy_weights(int tile) const
+    // Queues the raw weights that begin with a tile: whole aligned 16 bytes that hold any of them, each row at its
+    // address modulo 16; zeros past the last row and a row's last bytes.
+    __device__ __forceinline__ void copy_weights(int tile)
     {
         if (tile >= tiles || tile % Layout::RawTiles != 0)
         {
             return;
         }
 
-        const long long offset = static_cast<long long>(tile / Layout::RawTiles) * Layout::RawBytes;
-        const int bytes = static_cast<int>(min(static_cast<long long>(Layout::RawBytes), a.row_bytes - offset));
-        uint8_t* stage = raw_stage(tile);
-        constexpr int Pieces = TShape::Weights * Layout::RawPieces;
-#pragma unroll
-        for (int first = 0; first < Pieces; first += TShape::Threads)
+        constexpr int Step = TShape::Threads / RawThreads;
+        const int row = thread / RawThreads;
+        const int piece = thread % RawThreads * 16;
+        const int bytes = min(raw_left, Layout::RawBytes);
+        const int rows = target.rows - first_weight - row;
+        const SharedAddress to = address + raw_in.offset + row * Layout::RawStride + piece;
+        const uint8_t* from = raw;
+        if (RawThreads == Layout::RawPieces || piece < Layout::RawPieces * 16)
         {
-            const int i = first + thread;
-            if (Pieces % TShape::Threads == 0 || i < Pieces)
+#pragma unroll
+            for (int i = 0; i < TShape::Weights / Step; i++)
             {
-                const int row = i / Layout::RawPieces;
-                const int piece = i % Layout::RawPieces;
-                const uint8_t* from = weight_row(row) + offset;
-                const int before = static_cast<int>(reinterpret_cast<uintptr_t>(from) & 15);
-                const bool wanted = piece * 16 < before + bytes;
-                copy_async(stage + row * Layout::RawStride + piece * 16, from - before + (wanted ? piece * 16 : 0), wanted);
+                const int before = static_cast<int>(reinterpret_cast<uintptr_t>(from)) & (16 - TWeights::Alignment);
+                copy_async(to + i * Step * Layout::RawStride, from - before + piece, i * Step < rows && piece < before + bytes);
+                from += static_cast<long long>(Step) * a.row_bytes;
             }
         }
+
+        raw += Layout::RawBytes;
+        raw_left -= Layout::RawBytes;
+        raw_in.advance();
     }
 
     // This thread's part of a tile from raw to float16. Past the last tile it works on old bytes for nobody, which is
     // cheaper than a branch among the products.
-    __device__ __forceinline__ void expand(int tile) const
+    __device__ __forceinline__ void expand(int tile)
     {
         const int row = thread / TShape::Parts;
         const int part = thread % TShape::Parts;
-        const uint32_t before = (misalignment + tile / Layout::RawTiles * Layout::RawBytes) & (16 - TWeights::Alignment);
-        const uint8_t* raw = raw_stage(tile) + row * Layout::RawStride + before;
+        const int before = misalignment & (16 - TWeights::Alignment);
         uint32_t halves[16];
-        TWeights::expand(raw, tile % Layout::RawTiles * TShape::Parts + part, halves);
-        uint8_t* stage = weight_stage(tile);
+        TWeights::expand(
+            shared + raw_out.offset + row * Layout::RawStride + before, tile % Layout::RawTiles * TShape::Parts | part, halves);
+        const int to = weight_stage(tile) + piece_offset<TShape>(row, part * 4);
 #pragma unroll
         for (int i = 0; i < 4; i++)
         {
-            *reinterpret_cast<uint4*>(stage + piece_offset<TShape>(row, part * 4 + i)) =
+            *reinterpret_cast<uint4*>(shared + (to ^ i * 16)) =
                 make_uint4(halves[i * 4], halves[i * 4 + 1], halves[i * 4 + 2], halves[i * 4 + 3]);
+        }
+
+        if ((tile + 1) % Layout::RawTiles == 0)
+        {
+            misalignment += Layout::RawBytes;
+            raw_out.advance();
         }
     }
 
+    // A piece's place in a row differs from step to step by an exclusive or with a constant, as stages and rows are
+    // multiples of a row's size; between fragments by an addition.
     __device__ __forceinline__ void multiply(int tile)
     {
+        constexpr int FragmentBytes = TShape::Pieces * 16 * 8;
         const int lane = thread % WarpSize;
         const int warp = thread / WarpSize;
-        const uint8_t* rows = row_stage(tile) + piece_offset<TShape>(warp % TShape::RowWarps * TShape::RowFragments * 16, 0);
-        const uint8_t* weights = weight_stage(tile) + piece_offset<TShape>(warp / TShape::RowWarps * TShape::WeightFragments * 8, 0);
+        const int row = warp % TShape::RowWarps * TShape::RowFragments * 16 + lane % 16;
+        const int rows = rows_out.offset + piece_offset<TShape>(row, lane / 16);
+
+        // Of a single fragment matrices 2 and 3 repeat 0 and 1.
+        const int second = TShape::WeightFragments == 1 ? 0 : lane / 16 * 8;
+        const int weight = warp / TShape::RowWarps * TShape::WeightFragments * 8 + second + lane % 8;
+        const int weights = weight_stage(tile) + piece_offset<TShape>(weight, lane / 8 % 2);
 #pragma unroll
         for (int step = 0; step < TShape::K / 16; step++)
         {
             uint32_t x[TShape::RowFragments][4];
-            uint32_t w[TShape::WeightFragments][2];
+            uint32_t w[TShape::WeightFragments + 1][2];
 #pragma unroll
             for (int m = 0; m < TShape::RowFragments; m++)
             {
-                load_matrices(x[m], rows + piece_offset<TShape>(m * 16 + lane % 16, step * 2 + lane / 16));
+                load_matrices(x[m], address + (rows ^ step * 32) + m * 2 * FragmentBytes);
             }
 
-            load_weights(weights, step, lane, w);
+#pragma unroll
+            for (int n = 0; n < TShape::WeightFragments; n += 2)
+            {
+                uint32_t pair[4];
+                load_matrices(pair, address + (weights ^ step * 32) + n * FragmentBytes);
+                w[n][0] = pair[0];
+                w[n][1] = pair[1];
+                w[n + 1][0] = pair[2];
+                w[n + 1][1] = pair[3];
+            }
+
 #pragma unroll
             for (int m = 0; m < TShape::RowFragments; m++)
             {
@@ -273,33 +337,8 @@ private:
                 expand(tile + 1);
             }
         }
-    }
 
-    // 16 columns of this warp's weight rows.
-    __device__ __forceinline__ static void load_weights(
-        const uint8_t* weights, int step, int lane, uint32_t (&w)[TShape::WeightFragments][2])
-    {
-        if constexpr (TShape::WeightFragments == 1)
-        {
-            // Matrices 2 and 3 repeat 0 and 1.
-            uint32_t r[4];
-            load_matrices(r, weights + piece_offset<TShape>(lane % 8, step * 2 + lane / 8 % 2));
-            w[0][0] = r[0];
-            w[0][1] = r[1];
-        }
-        else
-        {
-#pragma unroll
-            for (int n = 0; n < TShape::WeightFragments; n += 2)
-            {
-                uint32_t r[4];
-                load_matrices(r, weights + piece_offset<TShape>(n * 8 + lane / 16 * 8 + lane % 8, step * 2 + lane / 8 % 2));
-                w[n][0] = r[0];
-                w[n][1] = r[1];
-                w[n + 1][0] = r[2];
-                w[n + 1][1] = r[3];
-            }
-        }
+        rows_out.advance();
     }
 
     __device__ __forceinline__ void store() const
@@ -322,29 +361,29 @@ private:
 #pragma unroll
             for (int n = 0; n < TShape::WeightFragments; n++)
             {
-                const float* sum = sums[half / 2][n] + half % 2 * 2;
-                store_pair(y, column + n * 8, scale * sum[0], scale * sum[1]);
+                const int c = column + n * 8;
+                const float first = scale * sums[half / 2][n][half % 2 * 2];
+                const float second = scale * sums[half / 2][n][half % 2 * 2 + 1];
+                if (target.rows % 2 == 0)
+                {
+                    if (c < target.rows)
+                    {
+                        *reinterpret_cast<float2*>(y + c) = make_float2(first, second);
+                    }
+
+                    continue;
+                }
+
+                if (c < target.rows)
+                {
+                    y[c] = first;
+                }
+
+                if (c + 1 < target.rows)
+                {
+                    y[c + 1] = second;
+                }
             }
-        }
-    }
-
-    // Columns c and c + 1, c even; 8-byte aligned where rows have an even number of columns.
-    __device__ __forceinline__ void store_pair(float* y, int c, float first, float second) const
-    {
-        if (c + 1 < target.rows && target.rows % 2 == 0)
-        {
-            *reinterpret_cast<float2*>(y + c) = make_float2(first, second);
-            return;
-        }
-
-        if (c < target.rows)
-        {
-            y[c] = first;
-        }
-
-        if (c + 1 < target.rows)
-        {
-            y[c + 1] = second;
         }
     }
 };
@@ -376,7 +415,13 @@ __device__ __forceinline__ void matmul_block(const MatMulArgs& a, uint8_t* share
         matmul_block<TShape, MatMulWeights<TWeights>>(a, shared);                                              \
     }
 
+#if LARGE_SHARED
+#define MATMUL_WIDE(type, TWeights) MATMUL(wide, MatMulWide, type, TWeights)
+#else
+#define MATMUL_WIDE(type, TWeights)
+#endif
+
 #define MATMUL_SHAPES(type, TWeights)                \
-    MATMUL(wide, MatMulWide, type, TWeights)         \
+    MATMUL_WIDE(type, TWeights)                      \
     MATMUL(middle, MatMulMiddle, type, TWeights)     \
     MATMUL(narrow, MatMulNarrow, type, TWeights)

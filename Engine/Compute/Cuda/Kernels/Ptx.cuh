@@ -4,6 +4,13 @@
 #include <cuda_fp16.h>
 #include <cstdint>
 
+// Whether a block may have 227 KiB of shared memory (compute capability 9 and 10; others: 99 KiB).
+#if __CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1100
+#define LARGE_SHARED 1
+#else
+#define LARGE_SHARED 0
+#endif
+
 // D += A * B, 16 x 8 x 16, float16 in, float32 out. A: a[0] row g, a[1] row g + 8 (columns 2t, 2t + 1), a[2], a[3] the
 // same rows at columns + 8. B: b[0] rows 2t, 2t + 1 of column g, b[1] rows + 8. D: d[0], d[1] row g, columns 2t, 2t + 1;
 // d[2], d[3] row g + 8.
@@ -78,6 +85,20 @@ __device__ __forceinline__ void load_matrices(uint32_t (&r)[4], const void* row)
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(address) : "memory");
 }
 
+// An address inside shared memory: additions and exclusive ors of constants cost less there than on pointers.
+using SharedAddress = uint32_t;
+
+__device__ __forceinline__ SharedAddress shared_address(const void* p)
+{
+    return static_cast<SharedAddress>(__cvta_generic_to_shared(p));
+}
+
+__device__ __forceinline__ void load_matrices(uint32_t (&r)[4], SharedAddress row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(row) : "memory");
+}
+
 // The same with each matrix transposed: elements of rows 2t, 2t + 1 of column g.
 __device__ __forceinline__ void load_matrices_transposed(uint32_t (&r)[4], const void* row)
 {
@@ -92,6 +113,12 @@ __device__ __forceinline__ void copy_async(void* shared, const void* global, boo
 {
     const uint32_t address = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(global), "r"(wanted ? 16 : 0) : "memory");
+}
+
+// The same; nothing is read of a source that is not wanted, wherever it points.
+__device__ __forceinline__ void copy_async(SharedAddress shared, const void* global, bool wanted)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared), "l"(global), "r"(wanted ? 16 : 0) : "memory");
 }
 
 __device__ __forceinline__ void commit_copies()
