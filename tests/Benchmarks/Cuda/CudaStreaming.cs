@@ -23,7 +23,7 @@ static class CudaStreaming
         using var session = new Session(path, bench, quarter, device: "Cuda", hostBudget: 16L << 30);
         var model = session.Model;
         var bytes = model.Plan.Layers.Where(l => l.Tier != NvStream.Streaming.Tier.Device).Sum(l => l.Bytes);
-        section.Notes.Add($"{model.ResidentLayerCount} layers resident, {model.HostLayerCount} in host memory, {model.StreamedLayerCount - model.HostLayerCount} on storage; {bytes / 1e9:F2} GB a pass over the bus");
+        section.Notes.Add($"{model.ResidentLayerCount} layers resident, {model.HostLayerCount} in host memory, {model.StreamedLayerCount} on storage; {bytes / 1e9:F2} GB a pass over the bus");
         var rates = new double[bench.Repeats];
         for (var round = -1; round < bench.Repeats; round++)
         {

@@ -69,7 +69,10 @@ public sealed class CudaMatMulTests
             var x = Gpu.Activations(rows * columns, rows);
             var expected = Multiply(cpu, onCpu, x, rows, isDecoding);
             var seen = Multiply(gpu, onGpu, x, rows, isDecoding);
-            Gpu.AssertClose(expected, seen, type is TensorType.F32 or TensorType.F16 or TensorType.BF16 ? Exact : Quantized);
+
+            // The CPU's own rounding of a single block of activations to 8 bits reaches a hundredth.
+            var quantized = columns < 64 ? 2 * Quantized : Quantized;
+            Gpu.AssertClose(expected, seen, type is TensorType.F32 or TensorType.F16 or TensorType.BF16 ? Exact : quantized);
         }
     }
 

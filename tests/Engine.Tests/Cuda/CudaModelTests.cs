@@ -83,9 +83,9 @@ public sealed class CudaModelTests
         try
         {
             var before = context.Info.FreeMemory;
-            foreach (var share in new[] { 0.35, 0.6 })
+            var least = LeastBudget(path, 512);
+            foreach (var budget in new[] { least, least + (new FileInfo(path).Length - least) / 2 })
             {
-                var budget = (long)(new FileInfo(path).Length * share);
                 using (var model = Load(path, budget, context: 512))
                 {
                     Assert.True(model.StreamedLayerCount > 0);
