@@ -102,6 +102,12 @@ struct Format
         return row + static_cast<size_t>(static_cast<uint32_t>(part) / PartsPerBlock) * bytes;
     }
 
+    // The part's number in its block.
+    __device__ static __forceinline__ int in_block(int part)
+    {
+        return part & (PartsPerBlock - 1);
+    }
+
     // raw - Offset in each byte: bit 7 keeps borrows inside the byte.
     __device__ static __forceinline__ int to_signed(uint32_t raw)
     {

@@ -80,19 +80,19 @@ struct IQ4_XS : Format<IQ4_XS, 256, 136, 32, 0, false>
 {
     __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
     {
-        iq4_values32<8>(block(row, part) + 8 + part % 8 * 16, raw);
+        iq4_values32<8>(block(row, part) + 8 + in_block(part) * 16, raw);
     }
 
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
-        iq4_values8<8>(block(row, part) + 8 + part % 8 * 16, octet, raw);
+        iq4_values8<8>(block(row, part) + 8 + in_block(part) * 16, octet, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])
     {
         uint32_t header[2];
         load_words<8>(block(row, part), header);
-        const int p = part % 8;
+        const int p = in_block(part);
         const uint32_t low = header[1] >> p * 4 & 15;
         const uint32_t high = header[0] >> (16 + p * 2) & 3;
         scale[0] = half_bits(header[0]) * static_cast<float>(static_cast<int>(low | high << 4) - 32);
@@ -117,8 +117,8 @@ struct IQ3_XXS : Format<IQ3_XXS, 256, 98, 32, 0, false>
     {
         const uint8_t* b = block(row, part);
         uint32_t indices[2];
-        load_words<2>(b + 2 + part % 8 * 8, indices);
-        const uint32_t sevens = signs_and_scale(b, part % 8);
+        load_words<2>(b + 2 + in_block(part) * 8, indices);
+        const uint32_t sevens = signs_and_scale(b, in_block(part));
 #pragma unroll
         for (int octet = 0; octet < 4; octet++)
         {
@@ -132,8 +132,8 @@ struct IQ3_XXS : Format<IQ3_XXS, 256, 98, 32, 0, false>
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
         const uint8_t* b = block(row, part);
-        const uint32_t two = load_pair(b + 2 + part % 8 * 8 + octet * 2);
-        const uint32_t signs = even_signs(signs_and_scale(b, part % 8) >> octet * 7);
+        const uint32_t two = load_pair(b + 2 + in_block(part) * 8 + octet * 2);
+        const uint32_t signs = even_signs(signs_and_scale(b, in_block(part)) >> octet * 7);
         raw[0] = with_signs(__ldg(iq3_xxs_grid + (two & 255)), signs);
         raw[1] = with_signs(__ldg(iq3_xxs_grid + (two >> 8)), signs >> 4);
     }
@@ -141,7 +141,7 @@ struct IQ3_XXS : Format<IQ3_XXS, 256, 98, 32, 0, false>
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])
     {
         const uint8_t* b = block(row, part);
-        scale[0] = load_half(b) * (0.5f + static_cast<float>(signs_and_scale(b, part % 8) >> 28)) * 0.5f;
+        scale[0] = load_half(b) * (0.5f + static_cast<float>(signs_and_scale(b, in_block(part)) >> 28)) * 0.5f;
     }
 
 private:
@@ -170,7 +170,7 @@ struct IQ3_S : Format<IQ3_S, 256, 110, 32, 0, false>
     __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
     {
         const uint8_t* b = block(row, part);
-        const int p = part % 8;
+        const int p = in_block(part);
         uint32_t indices[2];
         load_words<2>(b + 2 + p * 8, indices);
         const uint32_t high = b[66 + p];
@@ -187,7 +187,7 @@ struct IQ3_S : Format<IQ3_S, 256, 110, 32, 0, false>
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
         const uint8_t* b = block(row, part);
-        const int p = part % 8;
+        const int p = in_block(part);
         const uint32_t two = load_pair(b + 2 + p * 8 + octet * 2);
         const uint32_t high = static_cast<uint32_t>(b[66 + p]) >> octet * 2;
         const uint32_t signs = b[74 + p * 4 + octet];
@@ -198,7 +198,7 @@ struct IQ3_S : Format<IQ3_S, 256, 110, 32, 0, false>
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])
     {
         const uint8_t* b = block(row, part);
-        const int p = part % 8;
+        const int p = in_block(part);
         const uint32_t nibble = static_cast<uint32_t>(b[106 + p / 2]) >> p % 2 * 4 & 15;
         scale[0] = load_half(b) * static_cast<float>(1 + 2 * nibble);
     }

@@ -32,18 +32,18 @@ struct BitPlanes
 {
     __device__ static __forceinline__ void raw32(const uint8_t* row, int part, uint32_t (&raw)[8])
     {
-        TFormat::bits(TFormat::block(row, part), part % 8, 0, raw);
+        TFormat::bits(TFormat::block(row, part), TFormat::in_block(part), 0, raw);
     }
 
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
-        TFormat::bits(TFormat::block(row, part), part % 8, octet * 2, raw);
+        TFormat::bits(TFormat::block(row, part), TFormat::in_block(part), octet * 2, raw);
     }
 
     __device__ static __forceinline__ uint32_t raw4(const uint8_t* row, int part, int word)
     {
         uint32_t raw[1];
-        TFormat::bits(TFormat::block(row, part), part % 8, word, raw);
+        TFormat::bits(TFormat::block(row, part), TFormat::in_block(part), word, raw);
         return raw[0];
     }
 };
@@ -56,7 +56,7 @@ struct Q2_K : Format<Q2_K, 256, 84, 16, 0, true>, BitPlanes<Q2_K>
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[2], float (&minimum)[2])
     {
         const uint8_t* b = block(row, part);
-        const uint32_t packed = load_pair(b + part % 8 * 2);
+        const uint32_t packed = load_pair(b + in_block(part) * 2);
         uint32_t dm[1];
         load_words<4>(b + 80, dm);
         const float d = half_bits(dm[0]);
@@ -72,7 +72,7 @@ struct Q2_K : Format<Q2_K, 256, 84, 16, 0, true>, BitPlanes<Q2_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<4>(b + 16 + p / 4 * 32 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        load_bits<4>(b + 16 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
     }
 };
 
@@ -86,7 +86,7 @@ struct Q3_K : Format<Q3_K, 256, 110, 16, 4, false>, BitPlanes<Q3_K>
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[2], float (&)[2])
     {
         const uint8_t* b = block(row, part);
-        const int p = part % 8;
+        const int p = in_block(part);
         const uint32_t low = load_pair(b + 96 + p % 4 * 2) >> p / 4 * 4 & 0x0F0Fu;
         const uint32_t high = load_pair(b + 104 + p % 2 * 2) >> p / 2 * 2 & 0x0303u;
         const uint32_t packed = low | high << 4;
@@ -98,7 +98,7 @@ struct Q3_K : Format<Q3_K, 256, 110, 16, 4, false>, BitPlanes<Q3_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<2>(b + 32 + p / 4 * 32 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        load_bits<2>(b + 32 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
         add_bits<2, 2>(b + word * 4, p, 0x01010101u, raw);
     }
 };
@@ -111,13 +111,12 @@ __device__ __forceinline__ void scaled_group(const uint8_t* b, int p, float& sca
     uint32_t header[4];
     load_words<16>(b, header);
 
-    // Both are made and one is picked: a branch would cut the instructions around it in two.
-    const uint32_t lower_scales = header[1] & 0x3F3F3F3Fu;
-    const uint32_t lower_minima = header[2] & 0x3F3F3F3Fu;
-    const uint32_t upper_scales = (header[3] & 0x0F0F0F0Fu) | (header[1] >> 2 & 0x30303030u);
-    const uint32_t upper_minima = (header[3] >> 4 & 0x0F0F0F0Fu) | (header[2] >> 2 & 0x30303030u);
-    const uint32_t four_scales = p >= 4 ? upper_scales : lower_scales;
-    const uint32_t four_minima = p >= 4 ? upper_minima : lower_minima;
+    // Without branches: lanes of a warp have both halves.
+    const bool upper = (p & 4) != 0;
+    const uint32_t low = upper ? 0x0F0F0F0Fu : 0x3F3F3F3Fu;
+    const uint32_t top = upper ? 0x30303030u : 0;
+    const uint32_t four_scales = ((upper ? header[3] : header[1]) & low) | (header[1] >> 2 & top);
+    const uint32_t four_minima = ((upper ? header[3] : header[2]) >> (upper ? 4 : 0) & low) | (header[2] >> 2 & top);
     const int shift = p % 4 * 8;
     scale = half_bits(header[0]) * static_cast<float>(four_scales >> shift & 0xFF);
     minimum = half_bits(header[0] >> 16) * static_cast<float>(four_minima >> shift & 0xFF);
@@ -130,13 +129,13 @@ struct Q4_K : Format<Q4_K, 256, 144, 32, 0, true>, BitPlanes<Q4_K>
 {
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&minimum)[1])
     {
-        scaled_group(block(row, part), part % 8, scale[0], minimum[0]);
+        scaled_group(block(row, part), in_block(part), scale[0], minimum[0]);
     }
 
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<16>(b + 16 + p / 2 * 32 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
+        load_bits<16>(b + 16 + (p & 6) * 16 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
     }
 };
 
@@ -148,13 +147,13 @@ struct Q5_K : Format<Q5_K, 256, 176, 32, 0, true>, BitPlanes<Q5_K>
 {
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&minimum)[1])
     {
-        scaled_group(block(row, part), part % 8, scale[0], minimum[0]);
+        scaled_group(block(row, part), in_block(part), scale[0], minimum[0]);
     }
 
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<16>(b + 48 + p / 2 * 32 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
+        load_bits<16>(b + 48 + (p & 6) * 16 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
         add_bits<16, 4>(b + 16 + word * 4, p, 0x01010101u, raw);
     }
 };
@@ -168,7 +167,7 @@ struct Q6_K : Format<Q6_K, 256, 210, 16, 32, false>, BitPlanes<Q6_K>
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[2], float (&)[2])
     {
         const uint8_t* b = block(row, part);
-        const uint32_t packed = load_pair(b + 192 + part % 8 * 2);
+        const uint32_t packed = load_pair(b + 192 + in_block(part) * 2);
         const float d = load_half(b + 208);
         scale[0] = d * static_cast<float>(static_cast<int8_t>(packed & 0xFF));
         scale[1] = d * static_cast<float>(static_cast<int8_t>(packed >> 8));
@@ -177,7 +176,7 @@ struct Q6_K : Format<Q6_K, 256, 210, 16, 32, false>, BitPlanes<Q6_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<2>(b + p / 4 * 64 + p % 2 * 32 + word * 4, p % 4 / 2 * 4, 0x0F0F0F0Fu, raw);
-        add_bits<2, 4>(b + 128 + p / 4 * 32 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        load_bits<2>(b + (p & 4) * 16 + (p & 1) * 32 + word * 4, p % 4 / 2 * 4, 0x0F0F0F0Fu, raw);
+        add_bits<2, 4>(b + 128 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
     }
 };

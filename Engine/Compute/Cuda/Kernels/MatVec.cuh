@@ -40,7 +40,7 @@ struct Round
     static constexpr int Pitch = ((Bytes + 29) / 16 * 16 + 31) / 64 * 64 + 32;
 };
 
-// Distance of a chunk's two parts: neighbours, but of Q6_K those that share bytes.
+// A chunk has two parts whose numbers differ in this bit: neighbours, but of Q6_K those that share bytes.
 template <class TFormat>
 constexpr int PartDistance = 1;
 
@@ -50,7 +50,7 @@ constexpr int PartDistance<Q6_K> = 2;
 template <class TFormat>
 __device__ __forceinline__ int first_part(int chunk)
 {
-    return PartDistance<TFormat> == 1 ? chunk * 2 : chunk / 2 * 4 + chunk % 2;
+    return PartDistance<TFormat> == 1 ? chunk << 1 : (chunk & ~1) << 1 | (chunk & 1);
 }
 
 // A row's last chunk may have one part, where blocks have 32 elements.
@@ -58,6 +58,13 @@ template <class TFormat>
 __device__ __forceinline__ bool has_second(int second, int parts)
 {
     return TFormat::PartsPerBlock > 1 || second < parts;
+}
+
+// In one load: a row of scales is 8-byte aligned.
+__device__ __forceinline__ QuantScale load_scale(const QuantScale* p)
+{
+    const float2 v = *reinterpret_cast<const float2*>(p);
+    return QuantScale{v.x, v.y};
 }
 
 // An integer sum that started here, read as a float, is 1.5 * 2^23 + sum, exactly while |sum| < 2^22 (at most
@@ -133,14 +140,15 @@ __device__ __forceinline__ void copy_round(uint8_t* shared, const uint8_t* row, 
     const int first = round * Round<TFormat>::Bytes;
     const uint8_t* from = row + first;
     const int misaligned = static_cast<int>(reinterpret_cast<uintptr_t>(from) & 15);
-    const int words = (misaligned + min(Round<TFormat>::Bytes, row_bytes - first) + 15) / 16;
-    from -= misaligned;
+    const int words = (misaligned + min(Round<TFormat>::Bytes, row_bytes - first) + 15) >> 4;
+    from += lane * 16 - misaligned;
+    shared += lane * 16;
 #pragma unroll
     for (int i = 0; i < MaxWords; i += lanes)
     {
-        if (i + lane < words)
+        if (i < words - lane)
         {
-            copy_async(shared + (i + lane) * 16, from + (i + lane) * 16);
+            copy_async(shared + i * 16, from + i * 16);
         }
     }
 }
@@ -153,8 +161,30 @@ __device__ __forceinline__ int copy_offset(uint32_t row_address, int round)
     {
         return 0;
     }
+    else
+    {
+        return static_cast<int>(row_address + static_cast<uint32_t>(round * Round<TFormat>::Bytes)) & 15;
+    }
+}
 
-    return static_cast<int>(row_address + static_cast<uint32_t>(round * Round<TFormat>::Bytes)) & 15;
+// As a butterfly adds: lane i with lane i + count / 2, and so on.
+template <int count, int size>
+__device__ __forceinline__ float butterfly_sum(float (&v)[size])
+{
+#pragma unroll
+    for (int i = 0; i < count / 2; i++)
+    {
+        v[i] = __fadd_rn(v[i], v[i + count / 2]);
+    }
+
+    if constexpr (count > 2)
+    {
+        return butterfly_sum<count / 2>(v);
+    }
+    else
+    {
+        return v[0];
+    }
 }
 
 // Adds the partials that a block's warps hold of a tile (16 weight rows, 8 rows of X, in mma's layout) through shared
@@ -195,21 +225,12 @@ __device__ __forceinline__ void write_sums(
             sums[p] = from[p * Outputs];
         }
 
-#pragma unroll
-        for (int half = partials / 2; half > 0; half /= 2)
-        {
-#pragma unroll
-            for (int p = 0; p < half; p++)
-            {
-                sums[p] = __fadd_rn(sums[p], sums[p + half]);
-            }
-        }
-
+        const float sum = butterfly_sum<partials>(sums);
         const int row = tile.first_row + r;
         if (row < tile.rows && first_x + n < a.count)
         {
             const float scale = row_scales == nullptr ? 1.0f : row_scales[first_x + n];
-            tile.y[static_cast<size_t>(first_x + n) * tile.rows + row] = __fmul_rn(sums[0], scale);
+            tile.y[static_cast<size_t>(first_x + n) * tile.rows + row] = __fmul_rn(sum, scale);
         }
     }
 }

@@ -29,7 +29,7 @@ __device__ __forceinline__ XPart load_x(const MatVecArgs& a, int row, int part)
     XPart x;
     const size_t first = static_cast<size_t>(row) * a.columns + part * PartElements;
     load_words<16>(reinterpret_cast<const uint8_t*>(a.quants + first), x.quants);
-    x.scale = a.scales[first / PartElements];
+    x.scale = load_scale(a.scales + first / PartElements);
     return x;
 }
 
@@ -81,14 +81,42 @@ __device__ __forceinline__ void add_products(
     }
 }
 
+// Up to two rows of X are loaded before the wait for weights; more are where they are needed: registers.
+constexpr int EarlyXs = 2;
+
+template <class TFormat, int xs>
+__device__ __forceinline__ void add_chunk_part(
+    float (&totals)[xs][LaneRows], const uint8_t* const (&rows)[LaneRows], int part, int part_of_round,
+    const MatVecArgs& a, const XPart (&early)[EarlyXs][ChunkParts], int p)
+{
+    uint32_t raw[LaneRows][8];
+    float scale[LaneRows][TFormat::Groups];
+    float minimum[LaneRows][TFormat::Groups];
+#pragma unroll
+    for (int r = 0; r < LaneRows; r++)
+    {
+        TFormat::raw32(rows[r], part_of_round, raw[r]);
+        TFormat::load_scales(rows[r], part_of_round, scale[r], minimum[r]);
+    }
+
+#pragma unroll
+    for (int i = 0; i < xs; i++)
+    {
+        if constexpr (xs <= EarlyXs)
+        {
+            add_products<TFormat>(totals[i], raw, scale, minimum, early[i][p]);
+        }
+        else
+        {
+            add_products<TFormat>(totals[i], raw, scale, minimum, load_x(a, min(i, a.count - 1), part));
+        }
+    }
+}
+
 template <class TFormat, int xs>
 __device__ __forceinline__ void matvec_dot(const MatVecArgs& a)
 {
     using Ring = DotRing<TFormat>;
-
-    // With more rows of X than this they are loaded where they are needed: registers.
-    constexpr bool Early = xs <= 2;
-
     DYNAMIC_SHARED(shared);
     const int lane = threadIdx.x % WarpSize;
     const int warp = threadIdx.x / WarpSize;
@@ -100,8 +128,7 @@ __device__ __forceinline__ void matvec_dot(const MatVecArgs& a)
 
     uint8_t* ring = shared + warp * Ring::Depth * Ring::RoundBytes;
     const int parts = a.columns / PartElements;
-    const int chunks = (parts + ChunkParts - 1) / ChunkParts;
-    const int rounds = (chunks + Partials - 1) / Partials;
+    const int rounds = (parts + RoundParts - 1) / RoundParts;
     const int row_bytes = a.columns / TFormat::Elements * TFormat::Bytes;
     const uint8_t* first = tile.weights + static_cast<size_t>(tile.first_row) * row_bytes;
 
@@ -130,6 +157,7 @@ __device__ __forceinline__ void matvec_dot(const MatVecArgs& a)
     release_next();
     const int partial = lane % Partials;
     const int half = lane / Partials;
+    const int part_of_round = first_part<TFormat>(partial);
     uint32_t addresses[LaneRows];
     float totals[xs][LaneRows] = {};
 #pragma unroll
@@ -141,11 +169,10 @@ __device__ __forceinline__ void matvec_dot(const MatVecArgs& a)
 
     for (int round = 0; round < rounds; round++)
     {
-        const int chunk = round * Partials + partial;
-        const int part = first_part<TFormat>(chunk);
-        const int second = part + PartDistance<TFormat>;
-        XPart early[xs][ChunkParts];
-        if constexpr (Early)
+        const int part = round * RoundParts + part_of_round;
+        const int second = part | PartDistance<TFormat>;
+        XPart early[EarlyXs][ChunkParts];
+        if constexpr (xs <= EarlyXs)
         {
 #pragma unroll
             for (int i = 0; i < xs; i++)
@@ -174,33 +201,13 @@ __device__ __forceinline__ void matvec_dot(const MatVecArgs& a)
                 + copy_offset<TFormat>(addresses[r], round);
         }
 
-        auto add = [&](int p, int at)
-        {
-            uint32_t raw[LaneRows][8];
-            float scale[LaneRows][TFormat::Groups];
-            float minimum[LaneRows][TFormat::Groups];
-#pragma unroll
-            for (int r = 0; r < LaneRows; r++)
-            {
-                TFormat::raw32(rows[r], at - round * RoundParts, raw[r]);
-                TFormat::load_scales(rows[r], at - round * RoundParts, scale[r], minimum[r]);
-            }
-
-#pragma unroll
-            for (int i = 0; i < xs; i++)
-            {
-                add_products<TFormat>(
-                    totals[i], raw, scale, minimum, Early ? early[i][p] : load_x(a, min(i, a.count - 1), at));
-            }
-        };
-
         // One inside the other, so that what both parts load is loaded once.
         if (part < parts)
         {
-            add(0, part);
+            add_chunk_part<TFormat, xs>(totals, rows, part, part_of_round, a, early, 0);
             if (has_second<TFormat>(second, parts))
             {
-                add(1, second);
+                add_chunk_part<TFormat, xs>(totals, rows, second, part_of_round | PartDistance<TFormat>, a, early, 1);
             }
         }
     }
