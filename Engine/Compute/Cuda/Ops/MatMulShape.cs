@@ -2,7 +2,7 @@ using NvStream.Gguf;
 
 namespace NvStream.Compute.Cuda;
 
-/// <summary>A tile shape of the products on tensor cores, as MatMulTile.cuh has it.</summary>
+/// <summary>A tile shape of the products on tensor cores, as MatMulShape.cuh has it.</summary>
 /// <param name="Index">Its place among a type's kernels.</param>
 /// <param name="Name">Its part of the kernels' names.</param>
 /// <param name="Rows">Activation rows of a tile.</param>
