@@ -9,11 +9,11 @@ internal struct EncodedMatrix
     int quantRows;
     bool hasHalves;
 
-    /// <summary>Whether a product of these rows finds all that it reads.</summary>
+    /// <summary>Whether a product of these rows finds all that it reads; the order of quants depends on how many rows have them.</summary>
     /// <param name="wanted">The encodings that it reads.</param>
     public readonly bool Covers(Matrix x, in Encoded wanted) =>
         address != 0 && x.Address == address && x.Columns == columns && x.Rows <= rows
-        && wanted.DecodeRows <= quantRows && (wanted.Halves == 0 || hasHalves);
+        && (wanted.Quants == 0 || wanted.DecodeRows == quantRows) && (wanted.Halves == 0 || hasHalves);
 
     public void Remember(Matrix x, in Encoded encoded)
     {

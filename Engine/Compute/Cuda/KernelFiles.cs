@@ -6,10 +6,14 @@ namespace NvStream.Compute.Cuda;
 /// Which of the built kernels a card runs. A CUBIN runs on its own compute capability and on later ones of the same
 /// major number; PTX is compiled by the driver for any card from the capability it was written for.
 /// </summary>
-/// <param name="folder">Holds a folder a target: sm_80 and the like with NAME.cubin, ptx with NAME.ptx.</param>
+/// <param name="folder">Holds a folder a target: sm_80 and the like with NAME.cubin.gz, ptx with NAME.ptx.gz.</param>
 internal sealed class KernelFiles(string folder)
 {
     public const string Ptx = "ptx";
+
+    public const string CubinExtension = ".cubin.gz";
+
+    public const string PtxExtension = ".ptx.gz";
 
     /// <summary>Compute capability that the PTX is written for, as in compute_80: the least that any kernel runs on.</summary>
     public const int LeastArchitecture = 80;
@@ -36,12 +40,12 @@ internal sealed class KernelFiles(string folder)
         var targets = Directory.EnumerateDirectories(folder)
             .Select(path => (Path: path, Target: ArchitectureOf(Path.GetFileName(path))))
             .Where(d => d.Target is { } target && target <= architecture && target / 10 == architecture / 10)
-            .Where(d => Directory.EnumerateFiles(d.Path, "*.cubin").Any())
+            .Where(d => Directory.EnumerateFiles(d.Path, "*" + CubinExtension).Any())
             .OrderByDescending(d => d.Target)
             .Select(d => Path.GetFileName(d.Path))
             .ToList();
         var ptx = Path.Combine(folder, Ptx);
-        if (Directory.Exists(ptx) && Directory.EnumerateFiles(ptx, "*.ptx").Any())
+        if (Directory.Exists(ptx) && Directory.EnumerateFiles(ptx, "*" + PtxExtension).Any())
         {
             targets.Add(Ptx);
         }
@@ -53,7 +57,7 @@ internal sealed class KernelFiles(string folder)
     public IReadOnlyList<string> FilesFor(string module, int architecture) =>
     [
         .. TargetsFor(architecture)
-            .Select(target => Path.Combine(folder, target, module + (target == Ptx ? ".ptx" : ".cubin")))
+            .Select(target => Path.Combine(folder, target, module + (target == Ptx ? PtxExtension : CubinExtension)))
             .Where(File.Exists),
     ];
 

@@ -37,8 +37,8 @@ internal readonly record struct RowState(int Position, int FirstCell);
 /// Where the encodings of a matrix go that products read (Encoded in Common.cuh); absent ones are not written.
 /// Quants and their scales are made of the first DecodeRows rows, halves of all.
 /// </summary>
-/// <param name="Quants">int8, [row][column].</param>
-/// <param name="Scales">Of every 32 columns: (scale, scale * sum of quants), [row][column / 32].</param>
+/// <param name="Quants">int8, in the order of QuantLayout in Common.cuh, which depends on DecodeRows.</param>
+/// <param name="Scales">Of every 32 columns: (scale, scale * sum of quants), likewise.</param>
 /// <param name="Halves">float16 of x * 1 / RowScale, [row][column].</param>
 /// <param name="RowScales">float32 [row], a power of two.</param>
 internal readonly record struct Encoded(nint Quants, nint Scales, nint Halves, nint RowScales, int DecodeRows);

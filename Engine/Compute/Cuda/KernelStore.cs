@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using NvStream.Compute.Cuda.Driver;
 
 namespace NvStream.Compute.Cuda;
@@ -36,8 +37,8 @@ internal sealed class KernelStore(CudaContext context, KernelFiles files, Device
         var refusals = new List<string>();
         foreach (var file in files.FilesFor(module, device.Architecture))
         {
-            var isPtx = Path.GetExtension(file) == ".ptx";
-            if (CudaModule.TryLoad(context, Read(file, isPtx), out var refusal) is { } loaded)
+            var isPtx = file.EndsWith(KernelFiles.PtxExtension, StringComparison.Ordinal);
+            if (TryLoad(file, isPtx, out var refusal) is { } loaded)
             {
                 if (isPtx)
                 {
@@ -54,13 +55,31 @@ internal sealed class KernelStore(CudaContext context, KernelFiles files, Device
         throw Missing(refusals.Count > 0 ? string.Join("; ", refusals) : $"there is no '{module}' for it in {files.Folder}");
     }
 
+    CudaModule? TryLoad(string file, bool isPtx, out string? refusal)
+    {
+        try
+        {
+            return CudaModule.TryLoad(context, Read(file, isPtx), out refusal);
+        }
+        catch (InvalidDataException e)
+        {
+            refusal = $"it is damaged ({e.Message.TrimEnd('.')})";
+            return null;
+        }
+    }
+
     /// <summary>The driver wants a zero at the end of PTX, which is text; a CUBIN knows its own length.</summary>
     static byte[] Read(string file, bool isPtx)
     {
-        using var stream = File.OpenRead(file);
-        var image = new byte[stream.Length + (isPtx ? 1 : 0)];
-        stream.ReadExactly(image, 0, (int)stream.Length);
-        return image;
+        using var packed = new GZipStream(File.OpenRead(file), CompressionMode.Decompress);
+        using var image = new MemoryStream();
+        packed.CopyTo(image);
+        if (isPtx)
+        {
+            image.WriteByte(0);
+        }
+
+        return image.ToArray();
     }
 
     DeviceException Missing(string what) =>

@@ -11,6 +11,10 @@ internal sealed record ScratchLayout
     /// <summary>Columns that share a scale in the quantized encoding.</summary>
     public const int QuantGroup = 32;
 
+    /// <summary>Rows and columns that the quantized encoding takes room for in whole (QuantLayout in Common.cuh).</summary>
+    const int TiledRows = 8;
+    const int QuantRound = 1024;
+
     const int ScaleBytes = 8;
     const int HalfBytes = 2;
     const int RowStateBytes = 8;
@@ -24,8 +28,10 @@ internal sealed record ScratchLayout
         ArgumentOutOfRangeException.ThrowIfLessThan(maxColumns, 1);
         (MaxRows, MaxColumns, TopKRows) = (maxRows, maxColumns, topKRows);
         long end = 0;
-        Quants = Take(ref end, maxRows, maxColumns);
-        Scales = Take(ref end, maxRows, (maxColumns + QuantGroup - 1L) / QuantGroup * ScaleBytes);
+        var quantRows = (maxRows + TiledRows - 1L) / TiledRows * TiledRows;
+        var groups = (maxColumns + QuantRound - 1L) / QuantRound * QuantRound / QuantGroup;
+        Quants = Take(ref end, quantRows, groups * QuantGroup);
+        Scales = Take(ref end, quantRows, groups * ScaleBytes);
         Halves = Take(ref end, maxRows, (long)maxColumns * HalfBytes);
         RowScales = Take(ref end, maxRows, sizeof(float));
         EncodingBytes = end;

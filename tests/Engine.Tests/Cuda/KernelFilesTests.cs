@@ -41,7 +41,7 @@ public sealed class KernelFilesTests
         Add(folder.FullName, "Add", "sm_80", "sm_89", "ptx");
         Add(folder.FullName, "Rope", "sm_80", "ptx");
         Assert.Equal(
-            [Path.Combine(folder.FullName, "sm_80", "Rope.cubin"), Path.Combine(folder.FullName, "ptx", "Rope.ptx")],
+            [Path.Combine(folder.FullName, "sm_80", "Rope.cubin.gz"), Path.Combine(folder.FullName, "ptx", "Rope.ptx.gz")],
             new KernelFiles(folder.FullName).FilesFor("Rope", 89));
     }
 
@@ -83,7 +83,7 @@ public sealed class KernelFilesTests
         foreach (var target in targets)
         {
             Directory.CreateDirectory(Path.Combine(folder, target));
-            File.WriteAllText(Path.Combine(folder, target, module + (target == "ptx" ? ".ptx" : ".cubin")), "");
+            File.WriteAllText(Path.Combine(folder, target, module + (target == "ptx" ? ".ptx.gz" : ".cubin.gz")), "");
         }
     }
 }

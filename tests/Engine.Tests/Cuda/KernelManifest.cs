@@ -32,7 +32,7 @@ static class KernelManifest
         {
             var name = Path.GetFileNameWithoutExtension(source);
             complaints.AddRange(Targets
-                .Select(target => $"{target}/{name}.{(target == "ptx" ? "ptx" : "cubin")}")
+                .Select(target => $"{target}/{name}.{(target == "ptx" ? "ptx.gz" : "cubin.gz")}")
                 .Where(output => !outputs.ContainsKey(output))
                 .Select(output => $"output {output} was not built"));
         }

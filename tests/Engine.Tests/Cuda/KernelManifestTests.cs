@@ -33,7 +33,7 @@ public sealed class KernelManifestTests
     [Theory]
     [InlineData("Add.cu", "source Add.cu is not what")]
     [InlineData("Common.cuh", "source Common.cuh is not what")]
-    [InlineData("bin/sm_90/Add.cubin", "output sm_90/Add.cubin is not what")]
+    [InlineData("bin/sm_90/Add.cubin.gz", "output sm_90/Add.cubin.gz is not what")]
     public void A_file_that_changed_after_the_build_is_told_of(string file, string complaint)
     {
         using var folder = new TemporaryFolder();
@@ -44,7 +44,7 @@ public sealed class KernelManifestTests
 
     [Theory]
     [InlineData("Common.cuh", "source Common.cuh is missing")]
-    [InlineData("bin/ptx/Add.ptx", "output ptx/Add.ptx is missing")]
+    [InlineData("bin/ptx/Add.ptx.gz", "output ptx/Add.ptx.gz is missing")]
     public void A_file_that_went_missing_is_told_of(string file, string complaint)
     {
         using var folder = new TemporaryFolder();
@@ -56,7 +56,7 @@ public sealed class KernelManifestTests
     [Theory]
     [InlineData("New.cu", "source New.cu is not in the manifest")]
     [InlineData("New.cuh", "source New.cuh is not in the manifest")]
-    [InlineData("bin/sm_80/Old.cubin", "output sm_80/Old.cubin is not in the manifest")]
+    [InlineData("bin/sm_80/Old.cubin.gz", "output sm_80/Old.cubin.gz is not in the manifest")]
     public void A_file_that_no_build_knew_is_told_of(string file, string complaint)
     {
         using var folder = new TemporaryFolder();
@@ -70,7 +70,7 @@ public sealed class KernelManifestTests
     {
         using var folder = new TemporaryFolder();
         Build(folder.FullName, [.. Targets.Where(t => t != "sm_89")]);
-        Assert.Equal("output sm_89/Add.cubin was not built", Assert.Single(KernelManifest.Complaints(folder.FullName)));
+        Assert.Equal("output sm_89/Add.cubin.gz was not built", Assert.Single(KernelManifest.Complaints(folder.FullName)));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class KernelManifestTests
     {
         File.WriteAllText(Path.Combine(folder, "Add.cu"), "#include \"Common.cuh\"\n");
         File.WriteAllText(Path.Combine(folder, "Common.cuh"), "// shared\n");
-        List<string> outputs = [.. (targets ?? Targets).Select(t => $"{t}/Add.cubin"), "ptx/Add.ptx"];
+        List<string> outputs = [.. (targets ?? Targets).Select(t => $"{t}/Add.cubin.gz"), "ptx/Add.ptx.gz"];
         foreach (var output in outputs)
         {
             var path = Path.Combine(folder, "bin", output);

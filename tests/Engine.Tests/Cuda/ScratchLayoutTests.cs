@@ -18,9 +18,12 @@ public sealed class ScratchLayoutTests
             layout.Quants, layout.Scales, layout.Halves, layout.RowScales, layout.LogitRows, layout.RowStates,
             layout.Tiles, layout.TopK, layout.Work, layout.Bytes,
         ];
+
+        // Quants take whole tiles of 8 rows and whole rounds of 1024 columns.
+        var quants = (rows + 7L) / 8 * 8 * ((columns + 1023L) / 1024 * 1024);
         long[] needed =
         [
-            (long)rows * columns, rows * 8L * ((columns + 31) / 32), 2L * rows * columns, 4L * rows, 4L * rows, 8L * rows,
+            quants, quants / 32 * 8, 2L * rows * columns, 4L * rows, 4L * rows, 8L * rows,
             16L * rows, 8L * topKRows * IComputeDevice.MaxTopK, work,
         ];
         Assert.All(starts, s => Assert.Equal(0, s % 256));

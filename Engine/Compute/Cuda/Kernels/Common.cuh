@@ -36,12 +36,66 @@ struct QuantScale
     float sum;
 };
 
+// Columns that share a scale.
+constexpr int GroupColumns = 32;
+
+// Decode rows up to which products take each row on its own; more are taken in tiles of TiledRows.
+constexpr int MostSingleRows = 4;
+constexpr int TiledRows = 8;
+
+// Groups in a round: what a warp's lanes take of a row at once.
+constexpr int RoundGroups = 32;
+
+// Quants lie so that what a warp loads at once is contiguous. Few rows: row by row, rounds of 32 groups, where lane i of
+// 16 takes groups 2 i and 2 i + 1: [row][round][group % 2][16 of 32 columns][group / 2 % 16][16]. More: in tiles of rows,
+// [row / 8][group][row % 8][32]. Scales accordingly. Rows take whole rounds and whole tiles of room.
+struct QuantLayout
+{
+    int groups;
+    bool is_tiled;
+
+    __host__ __device__ QuantLayout(int columns, int decode_rows)
+        : groups(columns / GroupColumns), is_tiled(decode_rows > MostSingleRows)
+    {
+    }
+
+    // A group's index among the scales.
+    __device__ __forceinline__ size_t scale(int row, int group) const
+    {
+        if (is_tiled)
+        {
+            return (static_cast<size_t>(row / TiledRows) * groups + group) * TiledRows + row % TiledRows;
+        }
+
+        const int rounds = (groups + RoundGroups - 1) / RoundGroups;
+        return (static_cast<size_t>(row) * rounds + group / RoundGroups) * RoundGroups + group % 2 * 16 + group % RoundGroups / 2;
+    }
+
+    // Offset of the 16 quants of half a group; the second half's follow after half_stride().
+    __device__ __forceinline__ size_t quants(int row, int group) const
+    {
+        if (is_tiled)
+        {
+            return scale(row, group) * GroupColumns;
+        }
+
+        const int rounds = (groups + RoundGroups - 1) / RoundGroups;
+        return (static_cast<size_t>(row) * rounds + group / RoundGroups) * (RoundGroups * GroupColumns)
+            + group % 2 * 512 + group % RoundGroups / 2 * 16;
+    }
+
+    __device__ __forceinline__ int half_stride() const
+    {
+        return is_tiled ? 16 : 256;
+    }
+};
+
 // Where encodings of a row go, or are found; null where they are not wanted. Quants are there for the first
 // decode_rows rows, halves for all.
 struct Encoded
 {
-    int8_t* quants;        // [row][column]: rint(x / scale), scale = largest |x| of 32 / 127
-    QuantScale* scales;    // [row][column / 32]
+    int8_t* quants;        // rint(x / scale), scale = largest |x| of 32 / 127; QuantLayout says where
+    QuantScale* scales;
     __half* halves;        // [row][column]: x / row_scale
     float* row_scales;     // [row], powers of two
     int decode_rows;

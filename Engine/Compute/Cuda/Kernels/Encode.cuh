@@ -3,8 +3,6 @@
 #pragma once
 #include "Common.cuh"
 
-constexpr int GroupColumns = 32;
-
 // Sum over a block of up to 1024 threads, the same bits in every thread. `partial`: a float a warp, used once a kernel.
 __device__ __forceinline__ float block_sum(float v, float* partial)
 {
@@ -62,9 +60,9 @@ struct GroupScale
     }
 };
 
-// Four columns a lane, the group in eight neighbouring lanes; all lanes of the warp call. `at` is the element's offset
-// in the matrix, `wanted` the same for the whole group.
-__device__ __forceinline__ void write_quants(const Encoded& encoded, size_t at, float4 v, bool wanted)
+// Four columns a lane, the group in eight neighbouring lanes; all lanes of the warp call; `wanted` is the same for the
+// whole group.
+__device__ __forceinline__ void write_quants(const Encoded& encoded, int row, int column, int columns, float4 v, bool wanted)
 {
     float largest = largest_of(v);
 #pragma unroll
@@ -87,27 +85,34 @@ __device__ __forceinline__ void write_quants(const Encoded& encoded, size_t at, 
 
     if (wanted)
     {
-        *reinterpret_cast<uint32_t*>(encoded.quants + at) =
+        const QuantLayout layout(columns, encoded.decode_rows);
+        const int index = column / GroupColumns;
+        const int in_group = column % GroupColumns;
+        int8_t* to = encoded.quants + layout.quants(row, index) + in_group / 16 * layout.half_stride() + in_group % 16;
+        *reinterpret_cast<uint32_t*>(to) =
             (q0 & 0xFF) | (q1 & 0xFF) << 8 | (q2 & 0xFF) << 16 | static_cast<uint32_t>(q3 & 0xFF) << 24;
-        if (at % GroupColumns == 0)
+        if (in_group == 0)
         {
-            encoded.scales[at / GroupColumns] = group.with_sum(sum);
+            encoded.scales[layout.scale(row, index)] = group.with_sum(sum);
         }
     }
 }
 
 // The same with a column a lane, the group in a warp.
-__device__ __forceinline__ void write_quants(const Encoded& encoded, size_t at, float v, bool wanted)
+__device__ __forceinline__ void write_quants(const Encoded& encoded, int row, int column, int columns, float v, bool wanted)
 {
     const GroupScale group(warp_max(fabsf(v)));
     const int quant = group.quant(v);
     const int sum = warp_sum(quant);
     if (wanted)
     {
-        encoded.quants[at] = static_cast<int8_t>(quant);
-        if (at % GroupColumns == 0)
+        const QuantLayout layout(columns, encoded.decode_rows);
+        const int index = column / GroupColumns;
+        const int in_group = column % GroupColumns;
+        encoded.quants[layout.quants(row, index) + in_group / 16 * layout.half_stride() + in_group % 16] = static_cast<int8_t>(quant);
+        if (in_group == 0)
         {
-            encoded.scales[at / GroupColumns] = group.with_sum(sum);
+            encoded.scales[layout.scale(row, index)] = group.with_sum(sum);
         }
     }
 }
@@ -156,7 +161,7 @@ __device__ __forceinline__ void write_columns(const Source& source, int row, int
 
     if (encoded.quants != nullptr && row < encoded.decode_rows)
     {
-        write_quants(encoded, at, v, is_inside);
+        write_quants(encoded, row, column, columns, v, is_inside);
     }
 }
 
@@ -185,7 +190,7 @@ __device__ __forceinline__ void write_row(const Source& source, int row, int col
         const bool is_inside = column < columns;
         if (has_quants)
         {
-            write_quants(encoded, start + column, v[i], is_inside);
+            write_quants(encoded, row, column, columns, v[i], is_inside);
         }
 
         if (is_inside)
@@ -226,7 +231,7 @@ __device__ __forceinline__ void write_row_any(const Source& source, int row, int
 
         if (has_quants)
         {
-            write_quants(encoded, start + column, v, is_inside);
+            write_quants(encoded, row, column, columns, v, is_inside);
         }
     }
 

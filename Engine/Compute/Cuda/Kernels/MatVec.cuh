@@ -16,7 +16,7 @@ struct MatVecArgs
     int rows[MaxProjections];                  // outputs; 0 where there are fewer projections
     int columns;
     int count;                                 // rows of X
-    const int8_t* quants;                      // X as quantized products take it,
+    const int8_t* quants;                      // X as quantized products take it (QuantLayout),
     const QuantScale* scales;
     const __half* halves;                      // as float16 products do,
     const float* row_scales;
@@ -35,9 +35,10 @@ struct Round
 {
     static constexpr int Bytes = RoundParts * PartElements / TFormat::Elements * TFormat::Bytes;
 
-    // Of a row's round in shared memory, where it keeps its address modulo 16. Half a bank cycle more than a multiple of
-    // 64 bytes: neighbouring rows start in different halves of the banks.
-    static constexpr int Pitch = ((Bytes + 29) / 16 * 16 + 31) / 64 * 64 + 32;
+    // Of a row's round in shared memory, where it keeps its address modulo 16. A request of a tile takes 32 bytes each of
+    // four rows, or 16 each of eight where groups have 16: pitches that put these in different banks.
+    static constexpr int Words = (Bytes + 29) / 16;
+    static constexpr int Pitch = TFormat::Groups == 1 ? (Words * 16 + 31) / 64 * 64 + 32 : (Words | 1) * 16;
 };
 
 // A chunk has two parts whose numbers differ in this bit: neighbours, but of Q6_K those that share bytes.

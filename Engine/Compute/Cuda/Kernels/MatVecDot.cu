@@ -7,6 +7,7 @@
 
 constexpr int WarpRows = 4;
 constexpr int LaneRows = 2;
+constexpr int CopyLanes = WarpSize / WarpRows;
 
 template <class TFormat>
 struct DotRing
@@ -27,9 +28,18 @@ struct XPart
 __device__ __forceinline__ XPart load_x(const MatVecArgs& a, int row, int part)
 {
     XPart x;
-    const size_t first = static_cast<size_t>(row) * a.columns + part * PartElements;
-    load_words<16>(reinterpret_cast<const uint8_t*>(a.quants + first), x.quants);
-    x.scale = load_scale(a.scales + first / PartElements);
+    const QuantLayout layout(a.columns, a.count);
+    const int8_t* from = a.quants + layout.quants(row, part);
+    uint32_t halves[2][4];
+    load_words<16>(reinterpret_cast<const uint8_t*>(from), halves[0]);
+    load_words<16>(reinterpret_cast<const uint8_t*>(from + layout.half_stride()), halves[1]);
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+    {
+        x.quants[i] = halves[i / 4][i % 4];
+    }
+
+    x.scale = load_scale(a.scales + layout.scale(row, part));
     return x;
 }
 
@@ -134,14 +144,14 @@ __device__ __forceinline__ void matvec_dot(const MatVecArgs& a)
 
     // Past the last row its copies are read instead.
     const int last = min(WarpRows, tile.rows - tile.first_row) - 1;
-    const int copy_row = lane / 8;
+    const int copy_row = lane / CopyLanes;
     const uint8_t* copy_from = first + static_cast<size_t>(min(copy_row, last)) * row_bytes;
     auto copy = [&](int round)
     {
         if (round < rounds)
         {
             uint8_t* to = ring + round % Ring::Depth * Ring::RoundBytes + copy_row * Round<TFormat>::Pitch;
-            copy_round<TFormat, 8>(to, copy_from, round, row_bytes, lane % 8);
+            copy_round<TFormat, CopyLanes>(to, copy_from, round, row_bytes, lane % CopyLanes);
         }
 
         commit_copies();

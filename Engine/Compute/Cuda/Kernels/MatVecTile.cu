@@ -96,7 +96,7 @@ __device__ __forceinline__ void matvec_tile(const MatVecArgs& a)
                 }
             }
 
-            scales[lane * ChunkParts + p] = mine;
+            scales[p * TileRows + lane] = mine;
         }
 
         __syncwarp();
@@ -114,7 +114,7 @@ __device__ __forceinline__ void matvec_tile(const MatVecArgs& a)
         add_part_products<TFormat, N>(totals, w[0], scales, x[0], g);
         if (has_both)
         {
-            add_part_products<TFormat, N>(totals, w[1], scales + 1, x[1], g);
+            add_part_products<TFormat, N>(totals, w[1], scales + TileRows, x[1], g);
         }
     }
 

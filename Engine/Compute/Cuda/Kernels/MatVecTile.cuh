@@ -53,13 +53,15 @@ struct XFragment
     // Of X rows 2t, 2t + 1 of each tile.
     QuantScale scales[Tiles][2];
 
+    // Rows past the last, to the end of its tile, are whatever lies there: their columns of the product are not written.
     __device__ __forceinline__ void load(const MatVecArgs& a, int first_x, int part, int g, int t)
     {
+        const QuantLayout layout(a.columns, a.count);
 #pragma unroll
         for (int n = 0; n < Tiles; n++)
         {
-            const size_t row = min(first_x + n * 8 + g, a.count - 1);
-            const int8_t* from = a.quants + row * a.columns + part * PartElements;
+            const int tile = min(first_x + n * TiledRows, (a.count - 1) / TiledRows * TiledRows);
+            const int8_t* from = a.quants + layout.quants(tile, part) + g * PartElements;
             if constexpr (TFormat::Groups == 1)
             {
                 const uint2 both = *reinterpret_cast<const uint2*>(from + t * 8);
@@ -72,12 +74,9 @@ struct XFragment
                 words[n][1] = *reinterpret_cast<const uint32_t*>(from + t * 4 + 16);
             }
 
-#pragma unroll
-            for (int i = 0; i < 2; i++)
-            {
-                const size_t column = min(first_x + n * 8 + t * 2 + i, a.count - 1);
-                scales[n][i] = load_scale(a.scales + column * (a.columns / PartElements) + part);
-            }
+            const float4 both = *reinterpret_cast<const float4*>(a.scales + layout.scale(tile, part) + t * 2);
+            scales[n][0] = QuantScale{both.x, both.y};
+            scales[n][1] = QuantScale{both.z, both.w};
         }
     }
 };
@@ -156,7 +155,7 @@ __device__ __forceinline__ void add_part_products(
 #pragma unroll
         for (int i = 0; i < 2; i++)
         {
-            const PartScales<TFormat> from = scales[(m * 16 + i * 8 + g) * ChunkParts];
+            const PartScales<TFormat> from = scales[m * 16 + i * 8 + g];
 #pragma unroll
             for (int k = 0; k < Groups; k++)
             {

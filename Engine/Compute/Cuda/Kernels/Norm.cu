@@ -101,7 +101,7 @@ __device__ __forceinline__ void norm_row(const NormArgs& a, int row, int t, floa
 
         if (has_quants)
         {
-            write_quants(a.encoded, start + column, v[i], is_inside);
+            write_quants(a.encoded, row, column, a.columns, v[i], is_inside);
         }
     }
 
@@ -188,7 +188,7 @@ KERNEL(512) norm_any(const __grid_constant__ NormArgs a)
 
         if (has_quants)
         {
-            write_quants(a.encoded, start + column, v, is_inside);
+            write_quants(a.encoded, row, column, a.columns, v, is_inside);
         }
     }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds every kernel source for every target and writes what was built from what: bin/sm_XX/NAME.cubin, bin/ptx/NAME.ptx,
-# bin/manifest.json. Needs nvcc 12.8 or later (the first that knows sm_120) and nothing else of CUDA.
+# Builds every kernel source for every target and writes what was built from what: bin/sm_XX/NAME.cubin.gz,
+# bin/ptx/NAME.ptx.gz (a quarter of their size as they are), bin/manifest.json. Needs gzip, nvcc 12.8 or later (the first
+# that knows sm_120) and nothing else of CUDA.
 #   NVCC=/usr/local/cuda/bin/nvcc JOBS=8 ./build.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -39,6 +40,7 @@ done > "$jobs_list"
 echo "build.sh: $(wc -l < "$jobs_list") files of ${#sources[@]} sources, $JOBS at a time, $("$NVCC" --version | tail -n 1)"
 # One argument list a line; a failing compiler ends the build with its own words.
 xargs -P "$JOBS" -L 1 "$NVCC" "${FLAGS[@]}" < "$jobs_list"
+find "$built/bin" -type f -print0 | xargs -0 -P "$JOBS" -n 8 gzip -9n
 
 # "name": "sha256" of each file named on standard input, as the lines of a JSON object.
 hashes() {

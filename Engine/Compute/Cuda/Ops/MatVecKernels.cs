@@ -32,7 +32,8 @@ internal sealed class MatVecKernels
     {
         var (elements, bytes) = TensorTypes.Block(type);
         var roundBytes = RoundElements / elements * bytes;
-        var pitch = ((((roundBytes + 29) / 16 * 16) + 31) / 64 * 64) + 32;
+        var words = (roundBytes + 29) / 16;
+        var pitch = HasSmallGroups(type) ? (words | 1) * 16 : (((words * 16) + 31) / 64 * 64) + 32;
         var dotRound = DotRows * pitch;
         DotSharedBytes = dotRound * (dotRound * 4 <= 14336 ? 4 : 3);
         var tileRound = TileRows * pitch;
@@ -47,15 +48,15 @@ internal sealed class MatVecKernels
         KernelFunction Tile(int n) => launcher.Find("MatVecTile", FormattableString.Invariant($"matvec_tile_{name}_{n}"));
     }
 
-    /// <summary>Shared memory of a dot kernel's warp.</summary>
-    public int DotSharedBytes { get; }
-
     /// <returns>Null where the type is not quantized or not supported.</returns>
     public static MatVecKernels? Create(KernelLauncher launcher, TensorType type) =>
         FloatsPerPart(type) is var floats and > 0 ? new(launcher, type, floats) : null;
 
     /// <summary>Whether a type has these kernels.</summary>
     public static bool Supports(TensorType type) => FloatsPerPart(type) > 0;
+
+    /// <summary>Shared memory of a dot kernel's warp.</summary>
+    public int DotSharedBytes { get; }
 
     /// <param name="rows">1..4 rows of X.</param>
     public KernelFunction Dot(int rows) => _dots[rows == 1 ? 0 : rows == 2 ? 1 : 2];
@@ -65,6 +66,9 @@ internal sealed class MatVecKernels
 
     /// <summary>Shared memory of a tile kernel's block: the ring and the scales, later the partial sums.</summary>
     public int TileSharedBytes(int n) => Math.Max(_tileSharedBytes, Partials * TileRows * n * sizeof(float));
+
+    /// <summary>Whether 16 weights share a scale, not 32.</summary>
+    static bool HasSmallGroups(TensorType type) => type is TensorType.Q2_K or TensorType.Q3_K or TensorType.Q6_K;
 
     /// <summary>Scales and minima of 32 weights; 0: not a format of these kernels.</summary>
     static int FloatsPerPart(TensorType type) => type switch
