@@ -44,10 +44,11 @@ sealed class DecoderHarness : IDisposable
     public WeightStore Weights => _weights;
 
     /// <summary>Logits after the last of the tokens, which stand at positions from <paramref name="position"/>.</summary>
-    public float[] Run(ReadOnlySpan<int> tokens, int position)
+    /// <param name="isDecoding">Whether they count as chosen by the model, not as its prompt's.</param>
+    public float[] Run(ReadOnlySpan<int> tokens, int position, bool isDecoding = false)
     {
         _pass.Clear();
-        _pass.Add(tokens, kvStart: 0, position, wantsLogits: true);
+        _pass.Add(tokens, kvStart: 0, position, wantsLogits: true, isDecoding);
         _decoder.Forward(_pass, _weights, _cache, _work, TestContext.Current.CancellationToken);
         var logits = new float[Spec.VocabularySize];
         Device.Read(_work.Logits(1).Address, MemoryMarshal.AsBytes(logits.AsSpan()));

@@ -23,6 +23,27 @@ public sealed class ReferenceTests
     public void Logits_of_every_position_are_those_of_the_reference(string model, double tolerance)
     {
         using var harness = new DecoderHarness(Fixtures.Shared($"models/{model}.gguf"));
+        AssertLogits(harness, model, tolerance, isDecoding: false);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Greedy_tokens_are_those_of_the_reference_up_to_the_first_near_tie(string model)
+    {
+        using var harness = new DecoderHarness(Fixtures.Shared($"models/{model}.gguf"));
+        AssertGreedyTokens(harness, model);
+    }
+
+    [Fact]
+    public void Log_probabilities_of_qwen3_are_those_of_the_reference()
+    {
+        using var harness = new DecoderHarness(Fixtures.Shared("models/tiny-qwen3.gguf"));
+        AssertLogProbabilities(harness);
+    }
+
+    /// <summary>Token by token, as prompt or as decoded ones.</summary>
+    internal static void AssertLogits(DecoderHarness harness, string model, double tolerance, bool isDecoding)
+    {
         var reference = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Fixtures.Shared($"reference/{model}.logits.f32")));
         var tokens = Cases(model)[0].Tokens;
         Assert.Equal(reference.Length, tokens.Length * harness.Spec.VocabularySize);
@@ -30,7 +51,7 @@ public sealed class ReferenceTests
         double difference = 0, norm = 0;
         for (var p = 0; p < tokens.Length; p++)
         {
-            var logits = harness.Run([tokens[p]], p);
+            var logits = harness.Run([tokens[p]], p, isDecoding);
             var expected = reference.Slice(p * logits.Length, logits.Length);
             for (var i = 0; i < logits.Length; i++)
             {
@@ -44,26 +65,21 @@ public sealed class ReferenceTests
         Assert.InRange(error, 0, tolerance);
     }
 
-    [Theory]
-    [MemberData(nameof(Models))]
-    public void Greedy_tokens_are_those_of_the_reference_up_to_the_first_near_tie(string model)
+    internal static void AssertGreedyTokens(DecoderHarness harness, string model)
     {
-        using var harness = new DecoderHarness(Fixtures.Shared($"models/{model}.gguf"));
         foreach (var (tokens, greedy, gaps) in Cases(model))
         {
             var logits = harness.Run(tokens, 0);
             for (var i = 0; i < greedy.Length && gaps[i] >= NearTie; i++)
             {
                 Assert.Equal(greedy[i], Sampler.IndexOfLargest(logits));
-                logits = harness.Run([greedy[i]], tokens.Length + i);
+                logits = harness.Run([greedy[i]], tokens.Length + i, isDecoding: true);
             }
         }
     }
 
-    [Fact]
-    public void Log_probabilities_of_qwen3_are_those_of_the_reference()
+    internal static void AssertLogProbabilities(DecoderHarness harness)
     {
-        using var harness = new DecoderHarness(Fixtures.Shared("models/tiny-qwen3.gguf"));
         using var json = JsonDocument.Parse(File.ReadAllBytes(Fixtures.Shared("reference/tiny-qwen3.json")));
         foreach (var item in json.RootElement.GetProperty("cases").EnumerateArray())
         {
