@@ -79,6 +79,7 @@ __device__ __forceinline__ uint32_t spread_bits(uint32_t bits)
 // What is the same for every format. TFormat has
 //   raw32(row, part, words): the 32 quants plus Offset, eight words of four int8 in element order
 //   raw8(row, part, octet, words): the same for elements octet * 8 .. + 7
+//   raw_pair(row, part, word, words), where HasPairs: the same for elements word * 4 .. + 3 and 16 + word * 4 .. + 3
 //   scales(row, part, scale, minimum): of the part's groups; minimum is not written where there is none
 // Unsigned raw quants (Offset > 0) save arithmetic where the sum of what they are multiplied with is known.
 template <class TFormat, int elements, int bytes, int group, int offset, bool has_minimum>
@@ -94,6 +95,9 @@ struct Format
 
     static constexpr int Offset = offset;
     static constexpr bool HasMinimum = has_minimum;
+
+    // Whether a byte holds elements i and 16 + i.
+    static constexpr bool HasPairs = false;
 
     static constexpr int PartsPerBlock = elements / 32;
 
