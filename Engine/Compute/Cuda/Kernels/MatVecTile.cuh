@@ -51,8 +51,9 @@ __device__ __forceinline__ void load_fragment(const uint8_t* row, int part, int 
     }
     else
     {
-        first = TFormat::raw4(row, part, t);
-        second = TFormat::raw4(row, part, t + 4);
+        // Word t is word 0 of a row that begins t words later: what is left of the place is the same for all lanes.
+        first = TFormat::raw4(row + t * 4, part, 0);
+        second = TFormat::raw4(row + t * 4, part, 4);
     }
 }
 
