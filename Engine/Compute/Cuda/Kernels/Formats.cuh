@@ -8,15 +8,16 @@
 #include "Common.cuh"
 
 // Consecutive 32-bit words of which only `alignment` bytes (16, 8, 4 or 2) are known of the address.
+// At `offset`, a multiple of 4 (and of the alignment of what is loaded at once), from p.
 template <int alignment, int count>
-__device__ __forceinline__ void load_words(const uint8_t* p, uint32_t (&words)[count])
+__device__ __forceinline__ void load_words(const uint8_t* p, int offset, uint32_t (&words)[count])
 {
     if constexpr (alignment == 16 && count % 4 == 0)
     {
 #pragma unroll
         for (int i = 0; i < count; i += 4)
         {
-            const uint4 v = *reinterpret_cast<const uint4*>(p + i * 4);
+            const uint4 v = *reinterpret_cast<const uint4*>(p + offset + i * 4);
             words[i] = v.x, words[i + 1] = v.y, words[i + 2] = v.z, words[i + 3] = v.w;
         }
     }
@@ -25,7 +26,7 @@ __device__ __forceinline__ void load_words(const uint8_t* p, uint32_t (&words)[c
 #pragma unroll
         for (int i = 0; i < count; i += 2)
         {
-            const uint2 v = *reinterpret_cast<const uint2*>(p + i * 4);
+            const uint2 v = *reinterpret_cast<const uint2*>(p + offset + i * 4);
             words[i] = v.x, words[i + 1] = v.y;
         }
     }
@@ -34,24 +35,32 @@ __device__ __forceinline__ void load_words(const uint8_t* p, uint32_t (&words)[c
 #pragma unroll
         for (int i = 0; i < count; i++)
         {
-            words[i] = *reinterpret_cast<const uint32_t*>(p + i * 4);
+            words[i] = *reinterpret_cast<const uint32_t*>(p + offset + i * 4);
         }
     }
     else
     {
         // The last word is the one that holds the last two bytes: the same as the one before where p is 4-byte aligned.
+        // Both addresses are sums of what loads at other offsets of p have in common.
         const uint32_t misaligned = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(p)) & 2;
         const uint8_t* aligned = p - misaligned;
-        uint32_t before = *reinterpret_cast<const uint32_t*>(aligned);
+        const uint8_t* last = p + misaligned;
+        uint32_t before = *reinterpret_cast<const uint32_t*>(aligned + offset);
 #pragma unroll
         for (int i = 0; i < count; i++)
         {
-            const uint8_t* next = i + 1 < count ? aligned + i * 4 + 4 : aligned + i * 4 + 2 * misaligned;
+            const uint8_t* next = (i + 1 < count ? aligned + 4 : last) + offset + i * 4;
             const uint32_t after = *reinterpret_cast<const uint32_t*>(next);
             words[i] = __funnelshift_r(before, after, misaligned * 8);
             before = after;
         }
     }
+}
+
+template <int alignment, int count>
+__device__ __forceinline__ void load_words(const uint8_t* p, uint32_t (&words)[count])
+{
+    load_words<alignment>(p, 0, words);
 }
 
 __device__ __forceinline__ uint32_t load_pair(const uint8_t* p)
@@ -79,6 +88,7 @@ __device__ __forceinline__ uint32_t spread_bits(uint32_t bits)
 // What is the same for every format. TFormat has
 //   raw32(row, part, words): the 32 quants plus Offset, eight words of four int8 in element order
 //   raw8(row, part, octet, words): the same for elements octet * 8 .. + 7
+//   raw_pair(row, part, word, words), where HasPairs: the same for elements word * 4 .. + 3 and 16 + word * 4 .. + 3
 //   scales(row, part, scale, minimum): of the part's groups; minimum is not written where there is none
 // Unsigned raw quants (Offset > 0) save arithmetic where the sum of what they are multiplied with is known.
 template <class TFormat, int elements, int bytes, int group, int offset, bool has_minimum>
@@ -94,6 +104,9 @@ struct Format
 
     static constexpr int Offset = offset;
     static constexpr bool HasMinimum = has_minimum;
+
+    // Whether a byte holds elements i and 16 + i.
+    static constexpr bool HasPairs = false;
 
     static constexpr int PartsPerBlock = elements / 32;
 

@@ -52,6 +52,18 @@ __device__ __forceinline__ void iq4_values8(const uint8_t* p, int octet, uint32_
     }
 }
 
+// Of elements word * 4 .. + 3 and 16 + word * 4 .. + 3.
+template <int alignment>
+__device__ __forceinline__ void iq4_value_pair(const uint8_t* p, int word, uint32_t (&raw)[2])
+{
+    uint32_t packed[1];
+    load_words<alignment>(p + word * 4, packed);
+    const uint32_t first = iq4_values(packed[0]);
+    const uint32_t second = iq4_values(packed[0] >> 16);
+    raw[0] = __byte_perm(first, second, 0x6420);
+    raw[1] = __byte_perm(first, second, 0x7531);
+}
+
 // float16 d, 16 bytes of nibbles: d * value[quant].
 struct IQ4_NL : Format<IQ4_NL, 32, 18, 32, 0, false>
 {
@@ -63,6 +75,13 @@ struct IQ4_NL : Format<IQ4_NL, 32, 18, 32, 0, false>
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
         iq4_values8<2>(block(row, part) + 2, octet, raw);
+    }
+
+    static constexpr bool HasPairs = true;
+
+    __device__ static __forceinline__ void raw_pair(const uint8_t* row, int part, int word, uint32_t (&raw)[2])
+    {
+        iq4_value_pair<2>(block(row, part) + 2, word, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])
@@ -86,6 +105,13 @@ struct IQ4_XS : Format<IQ4_XS, 256, 136, 32, 0, false>
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
         iq4_values8<8>(block(row, part) + 8 + in_block(part) * 16, octet, raw);
+    }
+
+    static constexpr bool HasPairs = true;
+
+    __device__ static __forceinline__ void raw_pair(const uint8_t* row, int part, int word, uint32_t (&raw)[2])
+    {
+        iq4_value_pair<4>(block(row, part) + 8 + in_block(part) * 16, word, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])

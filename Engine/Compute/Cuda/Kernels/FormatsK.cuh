@@ -1,11 +1,12 @@
 // Formats with a block of 256 weights and scaled scales: Q2_K, Q3_K, Q4_K, Q5_K, Q6_K. Included by Formats.cuh.
 #pragma once
 
-// Words that hold several parts' bits at different places of the same bytes: the bits at `shift`.
+// Words that hold several parts' bits at different places of the same bytes: the bits at `shift`. The words lie at
+// `offset`, a multiple of 4, in block b.
 template <int alignment, int count>
-__device__ __forceinline__ void load_bits(const uint8_t* p, int shift, uint32_t mask, uint32_t (&raw)[count])
+__device__ __forceinline__ void load_bits(const uint8_t* b, int offset, int shift, uint32_t mask, uint32_t (&raw)[count])
 {
-    load_words<alignment>(p, raw);
+    load_words<alignment>(b, offset, raw);
 #pragma unroll
     for (int i = 0; i < count; i++)
     {
@@ -15,10 +16,10 @@ __device__ __forceinline__ void load_bits(const uint8_t* p, int shift, uint32_t 
 
 // The same, put at bit `to` of what is there. One rotation does: what it brings in from another byte is masked away.
 template <int alignment, int to, int count>
-__device__ __forceinline__ void add_bits(const uint8_t* p, int shift, uint32_t mask, uint32_t (&raw)[count])
+__device__ __forceinline__ void add_bits(const uint8_t* b, int offset, int shift, uint32_t mask, uint32_t (&raw)[count])
 {
     uint32_t high[count];
-    load_words<alignment>(p, high);
+    load_words<alignment>(b, offset, high);
 #pragma unroll
     for (int i = 0; i < count; i++)
     {
@@ -72,7 +73,7 @@ struct Q2_K : Format<Q2_K, 256, 84, 16, 0, true>, BitPlanes<Q2_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<4>(b + 16 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        load_bits<4>(b, 16 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
     }
 };
 
@@ -98,8 +99,8 @@ struct Q3_K : Format<Q3_K, 256, 110, 16, 4, false>, BitPlanes<Q3_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<2>(b + 32 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
-        add_bits<2, 2>(b + word * 4, p, 0x01010101u, raw);
+        load_bits<2>(b, 32 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        add_bits<2, 2>(b, word * 4, p, 0x01010101u, raw);
     }
 };
 
@@ -135,7 +136,7 @@ struct Q4_K : Format<Q4_K, 256, 144, 32, 0, true>, BitPlanes<Q4_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<16>(b + 16 + (p & 6) * 16 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
+        load_bits<16>(b, 16 + (p & 6) * 16 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
     }
 };
 
@@ -153,8 +154,8 @@ struct Q5_K : Format<Q5_K, 256, 176, 32, 0, true>, BitPlanes<Q5_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<16>(b + 48 + (p & 6) * 16 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
-        add_bits<16, 4>(b + 16 + word * 4, p, 0x01010101u, raw);
+        load_bits<16>(b, 48 + (p & 6) * 16 + word * 4, p % 2 * 4, 0x0F0F0F0Fu, raw);
+        add_bits<16, 4>(b, 16 + word * 4, p, 0x01010101u, raw);
     }
 };
 
@@ -176,7 +177,7 @@ struct Q6_K : Format<Q6_K, 256, 210, 16, 32, false>, BitPlanes<Q6_K>
     template <int count>
     __device__ static __forceinline__ void bits(const uint8_t* b, int p, int word, uint32_t (&raw)[count])
     {
-        load_bits<2>(b + (p & 4) * 16 + (p & 1) * 32 + word * 4, p % 4 / 2 * 4, 0x0F0F0F0Fu, raw);
-        add_bits<2, 4>(b + 128 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
+        load_bits<2>(b, (p & 4) * 16 + (p & 1) * 32 + word * 4, p % 4 / 2 * 4, 0x0F0F0F0Fu, raw);
+        add_bits<2, 4>(b, 128 + (p & 4) * 8 + word * 4, p % 4 * 2, 0x03030303u, raw);
     }
 };

@@ -24,6 +24,16 @@ __device__ __forceinline__ void nibbles8(const uint8_t* p, int octet, uint32_t (
     raw[1] = raw[1] >> shift & 0x0F0F0F0Fu;
 }
 
+// Elements word * 4 .. + 3 and 16 + word * 4 .. + 3.
+template <int alignment>
+__device__ __forceinline__ void nibble_pair(const uint8_t* p, int word, uint32_t (&raw)[2])
+{
+    uint32_t packed[1];
+    load_words<alignment>(p + word * 4, packed);
+    raw[0] = packed[0] & 0x0F0F0F0Fu;
+    raw[1] = packed[0] >> 4 & 0x0F0F0F0Fu;
+}
+
 // float16 d, 16 bytes of nibbles: d * (quant - 8).
 struct Q4_0 : Format<Q4_0, 32, 18, 32, 8, false>
 {
@@ -35,6 +45,13 @@ struct Q4_0 : Format<Q4_0, 32, 18, 32, 8, false>
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
         nibbles8<2>(block(row, part) + 2, octet, raw);
+    }
+
+    static constexpr bool HasPairs = true;
+
+    __device__ static __forceinline__ void raw_pair(const uint8_t* row, int part, int word, uint32_t (&raw)[2])
+    {
+        nibble_pair<2>(block(row, part) + 2, word, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])
@@ -54,6 +71,13 @@ struct Q4_1 : Format<Q4_1, 32, 20, 32, 0, true>
     __device__ static __forceinline__ void raw8(const uint8_t* row, int part, int octet, uint32_t (&raw)[2])
     {
         nibbles8<4>(block(row, part) + 4, octet, raw);
+    }
+
+    static constexpr bool HasPairs = true;
+
+    __device__ static __forceinline__ void raw_pair(const uint8_t* row, int part, int word, uint32_t (&raw)[2])
+    {
+        nibble_pair<4>(block(row, part) + 4, word, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&minimum)[1])
@@ -81,6 +105,12 @@ __device__ __forceinline__ void add_fifth_bits(uint32_t high, int octet, uint32_
     raw[1] |= spread_bits<4>(high >> (octet * 8 + 4));
 }
 
+__device__ __forceinline__ void add_fifth_bit_pair(uint32_t high, int word, uint32_t (&raw)[2])
+{
+    raw[0] |= spread_bits<4>(high >> word * 4);
+    raw[1] |= spread_bits<4>(high >> (word * 4 + 16));
+}
+
 // float16 d, 32 high bits, 16 bytes of nibbles: d * (quant - 16).
 struct Q5_0 : Format<Q5_0, 32, 22, 32, 16, false>
 {
@@ -98,6 +128,16 @@ struct Q5_0 : Format<Q5_0, 32, 22, 32, 16, false>
         load_words<2>(block(row, part) + 2, high);
         nibbles8<2>(block(row, part) + 6, octet, raw);
         add_fifth_bits(high[0], octet, raw);
+    }
+
+    static constexpr bool HasPairs = true;
+
+    __device__ static __forceinline__ void raw_pair(const uint8_t* row, int part, int word, uint32_t (&raw)[2])
+    {
+        uint32_t high[1];
+        load_words<2>(block(row, part) + 2, high);
+        nibble_pair<2>(block(row, part) + 6, word, raw);
+        add_fifth_bit_pair(high[0], word, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&)[1])
@@ -123,6 +163,16 @@ struct Q5_1 : Format<Q5_1, 32, 24, 32, 0, true>
         load_words<4>(block(row, part) + 4, high);
         nibbles8<8>(block(row, part) + 8, octet, raw);
         add_fifth_bits(high[0], octet, raw);
+    }
+
+    static constexpr bool HasPairs = true;
+
+    __device__ static __forceinline__ void raw_pair(const uint8_t* row, int part, int word, uint32_t (&raw)[2])
+    {
+        uint32_t high[1];
+        load_words<4>(block(row, part) + 4, high);
+        nibble_pair<4>(block(row, part) + 8, word, raw);
+        add_fifth_bit_pair(high[0], word, raw);
     }
 
     __device__ static __forceinline__ void scales(const uint8_t* row, int part, float (&scale)[1], float (&minimum)[1])

@@ -1,6 +1,6 @@
 // A part of a tile on int8 tensor cores (MatVecTile.cu): fragments as lanes load them, and their products.
-// Where an element stands in a product is free inside a group, so lane (g, t) takes 8 neighbouring elements of a part (4 of
-// each group of 16) of weight rows g, g + 8, ... and of X rows g, g + 8, ...: loads are whole words in a row.
+// Where an element stands in a product is free inside a group, so lane (g, t) takes 8 neighbouring elements of a part, or 4
+// of either half of it, of weight rows g, g + 8, ... and of X rows g, g + 8, ...: loads are whole words in a row.
 #pragma once
 #include "MatVec.cuh"
 
@@ -8,10 +8,16 @@ constexpr int TileRows = 32;
 constexpr int TileThreads = Partials * WarpSize;
 constexpr int RowTiles = TileRows / 16;
 
+// Whether lane t takes words t and t + 4 of a part, not 2t and 2t + 1: of each group of 16, or what shares bytes.
+template <class TFormat>
+constexpr bool TakesHalves = TFormat::Groups == 2 || TFormat::HasPairs;
+
 template <class TFormat>
 struct TileRing
 {
-    static constexpr int RoundBytes = TileRows * Round<TFormat>::Pitch;
+    // A request takes 16 bytes each of eight rows where lanes take halves, otherwise as Round says.
+    static constexpr int Pitch = TakesHalves<TFormat> ? (Round<TFormat>::Words | 1) * 16 : Round<TFormat>::Pitch;
+    static constexpr int RoundBytes = TileRows * Pitch;
 
     // What fits beside a warp's scales in the 99 KB that a block of consumer GPUs can have.
     static constexpr int Depth = RoundBytes * 4 <= 90112 ? 4 : RoundBytes * 3 <= 90112 ? 3 : 2;
@@ -24,23 +30,66 @@ struct alignas(TFormat::Groups * (TFormat::HasMinimum ? 8 : 4)) PartScales
     float values[TFormat::Groups * (TFormat::HasMinimum ? 2 : 1)];
 };
 
-// Words of lane t in a part: two neighbours, or one of each group of 16.
+// Words of lane t in a part.
 template <class TFormat>
 __device__ __forceinline__ void load_fragment(const uint8_t* row, int part, int t, uint32_t& first, uint32_t& second)
 {
     if constexpr (TFormat::Groups == 1)
     {
         uint32_t raw[2];
-        TFormat::raw8(row, part, t, raw);
+        if constexpr (TFormat::HasPairs)
+        {
+            TFormat::raw_pair(row, part, t, raw);
+        }
+        else
+        {
+            TFormat::raw8(row, part, t, raw);
+        }
+
         first = raw[0];
         second = raw[1];
     }
     else
     {
-        first = TFormat::raw4(row, part, t);
-        second = TFormat::raw4(row, part, t + 4);
+        // Word t is word 0 of a row that begins t words later: what is left of the place is the same for all lanes.
+        first = TFormat::raw4(row + t * 4, part, 0);
+        second = TFormat::raw4(row + t * 4, part, 4);
     }
 }
+
+// Where a lane finds a part of X: QuantLayout's tiles, in which parts follow each other.
+template <class TFormat, int N>
+struct XPlace
+{
+    static constexpr int PartBytes = TiledRows * PartElements;
+
+    const int8_t* quants;
+    const QuantScale* scales;
+
+    // Parts from the first tile to each.
+    int tiles[N / 8];
+
+    // Tiles past the last are the last again: their columns of the product are not written.
+    __device__ __forceinline__ XPlace(const MatVecArgs& a, int first_x, int part, int g, int t)
+    {
+        const int groups = a.columns / GroupColumns;
+        const int first_tile = first_x / TiledRows;
+        const size_t at = static_cast<size_t>(first_tile) * groups + part;
+        quants = a.quants + at * PartBytes + g * PartElements + t * (TakesHalves<TFormat> ? 4 : 8);
+        scales = a.scales + at * TiledRows + t * 2;
+#pragma unroll
+        for (int n = 0; n < N / 8; n++)
+        {
+            tiles[n] = n == 0 ? 0 : min(n, (a.count - 1) / TiledRows - first_tile) * groups;
+        }
+    }
+
+    __device__ __forceinline__ void next_round()
+    {
+        quants += RoundParts * PartBytes;
+        scales += RoundParts * TiledRows;
+    }
+};
 
 template <class TFormat, int N>
 struct XFragment
@@ -53,28 +102,27 @@ struct XFragment
     // Of X rows 2t, 2t + 1 of each tile.
     QuantScale scales[Tiles][2];
 
-    // Rows past the last, to the end of its tile, are whatever lies there: their columns of the product are not written.
-    __device__ __forceinline__ void load(const MatVecArgs& a, int first_x, int part, int g, int t)
+    // The part `distance` after the place's. Rows past the last, to the end of its tile, are whatever lies there.
+    __device__ __forceinline__ void load(const XPlace<TFormat, N>& x, int distance)
     {
-        const QuantLayout layout(a.columns, a.count);
 #pragma unroll
         for (int n = 0; n < Tiles; n++)
         {
-            const int tile = min(first_x + n * TiledRows, (a.count - 1) / TiledRows * TiledRows);
-            const int8_t* from = a.quants + layout.quants(tile, part) + g * PartElements;
-            if constexpr (TFormat::Groups == 1)
+            const int part = x.tiles[n] + distance;
+            const int8_t* from = x.quants + part * XPlace<TFormat, N>::PartBytes;
+            if constexpr (TakesHalves<TFormat>)
             {
-                const uint2 both = *reinterpret_cast<const uint2*>(from + t * 8);
-                words[n][0] = both.x;
-                words[n][1] = both.y;
+                words[n][0] = *reinterpret_cast<const uint32_t*>(from);
+                words[n][1] = *reinterpret_cast<const uint32_t*>(from + 16);
             }
             else
             {
-                words[n][0] = *reinterpret_cast<const uint32_t*>(from + t * 4);
-                words[n][1] = *reinterpret_cast<const uint32_t*>(from + t * 4 + 16);
+                const uint2 both = *reinterpret_cast<const uint2*>(from);
+                words[n][0] = both.x;
+                words[n][1] = both.y;
             }
 
-            const float4 both = *reinterpret_cast<const float4*>(a.scales + layout.scale(tile, part) + t * 2);
+            const float4 both = *reinterpret_cast<const float4*>(x.scales + part * TiledRows);
             scales[n][0] = QuantScale{both.x, both.y};
             scales[n][1] = QuantScale{both.z, both.w};
         }

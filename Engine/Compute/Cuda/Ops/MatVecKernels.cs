@@ -36,7 +36,7 @@ internal sealed class MatVecKernels
         var pitch = HasSmallGroups(type) ? (words | 1) * 16 : (((words * 16) + 31) / 64 * 64) + 32;
         var dotRound = DotRows * pitch;
         DotSharedBytes = dotRound * (dotRound * 4 <= 14336 ? 4 : 3);
-        var tileRound = TileRows * pitch;
+        var tileRound = TileRows * (HasPairs(type) ? (words | 1) * 16 : pitch);
         var depth = tileRound * 4 <= 90112 ? 4 : tileRound * 3 <= 90112 ? 3 : 2;
         _tileSharedBytes = (tileRound * depth) + (Partials * TileRows * ChunkParts * floatsPerPart * sizeof(float));
 
@@ -69,6 +69,10 @@ internal sealed class MatVecKernels
 
     /// <summary>Whether 16 weights share a scale, not 32.</summary>
     static bool HasSmallGroups(TensorType type) => type is TensorType.Q2_K or TensorType.Q3_K or TensorType.Q6_K;
+
+    /// <summary>Whether a byte holds weights i and 16 + i.</summary>
+    static bool HasPairs(TensorType type) => type is TensorType.Q4_0 or TensorType.Q4_1 or TensorType.Q5_0 or TensorType.Q5_1
+        or TensorType.IQ4_NL or TensorType.IQ4_XS;
 
     /// <summary>Scales and minima of 32 weights; 0: not a format of these kernels.</summary>
     static int FloatsPerPart(TensorType type) => type switch
