@@ -6,7 +6,7 @@ namespace NvStream.Examples;
 static class Options
 {
     /// <summary>Room for the KV cache of a dozen lines and for about half of the model.</summary>
-    const string DefaultBudget = "9MB";
+    const string DefaultBudget = "11MB";
 
     /// <exception cref="FormatException">An unknown option, or a budget that is no size.</exception>
     public static (string Device, MemoryBudget Budget) Parse(string[] args)
