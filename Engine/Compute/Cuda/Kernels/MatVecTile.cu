@@ -165,9 +165,9 @@ __device__ __forceinline__ void matvec_tile(const MatVecArgs& a)
     write_sums<Partials>(reinterpret_cast<float*>(shared), totals, a, tile, first_x, nullptr);
 }
 
-// Two blocks on a multiprocessor while their sums are few: 64 registers a thread.
+// Two blocks on a multiprocessor where 64 registers a thread are enough: few sums, and one scale for 32 weights.
 #define MATVEC_TILE(format, name, n)                                                                    \
-    extern "C" __global__ void __launch_bounds__(TileThreads, n == 8 ? 2 : 1) matvec_tile_##name##_##n( \
+    extern "C" __global__ void __launch_bounds__(TileThreads, n == 8 && format::Groups == 1 ? 2 : 1) matvec_tile_##name##_##n( \
         const __grid_constant__ MatVecArgs a)                                                           \
     {                                                                                                   \
         matvec_tile<format, n>(a);                                                                      \
