@@ -48,6 +48,14 @@ public interface IComputeDevice : IDisposable
     /// <summary>Waits for all work and copies device memory to the host.</summary>
     void Read(nint source, Span<byte> destination);
 
+    /// <summary>
+    /// Waits for all work and returns <see cref="MemoryChecksum"/> of device memory, computed by the device: what arrived,
+    /// seen from where it is used. Reads the memory at the device's full rate.
+    /// </summary>
+    /// <param name="address">A multiple of 16.</param>
+    /// <param name="bytes">A multiple of 16.</param>
+    ulong Checksum(nint address, long bytes);
+
     /// <summary>A fence that completes when everything issued so far has been done. Reused: allocates nothing.</summary>
     IDeviceFence RecordFence(int slot);
 
@@ -134,6 +142,9 @@ public interface IHostCopies
     /// <summary>Page-locked host memory, 4 KiB aligned, that copies run from at full rate.</summary>
     /// <exception cref="DeviceException">HostMemoryTooSmall.</exception>
     DeviceMemory AllocateHost(long bytes, string purpose);
+
+    /// <summary>Makes the device the calling thread's, for libraries that write to its memory by themselves.</summary>
+    void Bind();
 
     /// <summary>Queues a copy; the source must stay as it is until a fence recorded after it has completed.</summary>
     /// <param name="after">Device work that still uses the destination: the copy waits for it, the caller does not.</param>

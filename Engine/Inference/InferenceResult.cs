@@ -1,3 +1,5 @@
+using NvStream.Streaming;
+
 namespace NvStream.Inference;
 
 public enum FinishReason
@@ -12,15 +14,6 @@ public enum FinishReason
     StopSequence,
 
     Cancelled,
-}
-
-/// <summary>Which term of the bound is the largest: what a faster run would need more of.</summary>
-public enum BindingTerm
-{
-    Nvme,
-    Pcie,
-    Vram,
-    Compute,
 }
 
 /// <summary>

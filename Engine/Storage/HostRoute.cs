@@ -1,3 +1,5 @@
+using NvStream.Compute;
+
 namespace NvStream.Storage;
 
 /// <summary>
@@ -27,6 +29,14 @@ sealed class HostRoute : IStorageRoute
     public int CopyFences => 0;
 
     public TimeSpan BusyTime => _reader.BusyTime;
+
+    public void Attach(DeviceMemory memory)
+    {
+    }
+
+    public void Detach(DeviceMemory memory)
+    {
+    }
 
     public void Begin(Transfer transfer) => _readers.Begin(transfer);
 

@@ -52,6 +52,14 @@ sealed class HostStagedRoute : IStorageRoute
 
     public TimeSpan BusyTime => _reader.BusyTime;
 
+    public void Attach(DeviceMemory memory)
+    {
+    }
+
+    public void Detach(DeviceMemory memory)
+    {
+    }
+
     public void Begin(Transfer transfer) => _readers.Begin(transfer);
 
     public void Dispose()

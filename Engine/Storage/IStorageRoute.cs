@@ -1,3 +1,5 @@
+using NvStream.Compute;
+
 namespace NvStream.Storage;
 
 /// <summary>A way from a model's files to memory. Disposal drains what is in flight and closes the files.</summary>
@@ -16,6 +18,15 @@ public interface IStorageRoute : IDisposable
 
     /// <summary>Time in which at least one read was in flight, since the route was opened.</summary>
     TimeSpan BusyTime { get; }
+
+    /// <summary>
+    /// Announces memory of the device's that transfers will lead into again and again (the slots): registered once with
+    /// whoever writes to it. Transfers into other memory work too.
+    /// </summary>
+    void Attach(DeviceMemory memory);
+
+    /// <summary>The memory is about to be freed; no transfer leads into it any more.</summary>
+    void Detach(DeviceMemory memory);
 
     /// <summary>Queues a prepared transfer and returns; transfers are served in the order they were begun.</summary>
     void Begin(Transfer transfer);

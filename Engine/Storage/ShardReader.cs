@@ -9,12 +9,12 @@ namespace NvStream.Storage;
 /// </summary>
 sealed class ShardReader : IDisposable
 {
-    readonly IReadOnlyList<GgufShard> _shards;
+    readonly IReadOnlyList<StoredFile> _shards;
     readonly SafeFileHandle[] _handles;
     readonly bool _ownsHandles;
     readonly BusyClock _busy = new();
 
-    ShardReader(IReadOnlyList<GgufShard> shards, SafeFileHandle[] handles, bool ownsHandles)
+    ShardReader(IReadOnlyList<StoredFile> shards, SafeFileHandle[] handles, bool ownsHandles)
     {
         _shards = shards;
         _handles = handles;
@@ -25,11 +25,11 @@ sealed class ShardReader : IDisposable
     public TimeSpan BusyTime => _busy.Elapsed;
 
     /// <summary>Opens every shard for reads past the page cache; null with the reason where one refuses.</summary>
-    public static ShardReader? TryOpenDirect(GgufFile file, out string refusal)
+    public static ShardReader? TryOpenDirect(IReadOnlyList<StoredFile> files, out string refusal)
     {
         refusal = "";
         var handles = new List<SafeFileHandle>();
-        foreach (var shard in file.Shards)
+        foreach (var shard in files)
         {
             if (ShardFile.OpenDirect(shard.Path, out refusal) is not { } handle)
             {
@@ -40,11 +40,11 @@ sealed class ShardReader : IDisposable
             handles.Add(handle);
         }
 
-        return new(file.Shards, [.. handles], ownsHandles: true);
+        return new(files, [.. handles], ownsHandles: true);
     }
 
     /// <summary>Through the page cache, with the handles that the file has open.</summary>
-    public static ShardReader OpenCached(GgufFile file) => new(file.Shards, [.. file.Shards.Select(s => s.Handle)], ownsHandles: false);
+    public static ShardReader OpenCached(IReadOnlyList<StoredFile> files) => new(files, [.. files.Select(s => s.Handle)], ownsHandles: false);
 
     /// <summary>Reads a block whole; what lies beyond the file's end is left as it is.</summary>
     /// <param name="route">For error messages.</param>

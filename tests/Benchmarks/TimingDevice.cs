@@ -33,6 +33,8 @@ sealed class TimingDevice(IComputeDevice inner) : IComputeDevice
 
     public void Read(nint source, Span<byte> destination) => inner.Read(source, destination);
 
+    public ulong Checksum(nint address, long bytes) => inner.Checksum(address, bytes);
+
     public IDeviceFence RecordFence(int slot) => inner.RecordFence(slot);
 
     public void Dispose() => inner.Dispose();

@@ -13,7 +13,8 @@ public sealed partial class ArchitectureTests
         ["Models"] = ["Gguf", "Compute"],
         ["Storage"] = ["Gguf", "Compute"],
         ["Streaming"] = ["Gguf", "Compute", "Models", "Storage"],
-        ["Inference"] = ["Gguf", "Tokenization", "Compute", "Models", "Storage", "Streaming"],
+        ["Measurement"] = ["Gguf", "Compute", "Models", "Storage", "Streaming"],
+        ["Inference"] = ["Gguf", "Tokenization", "Compute", "Models", "Storage", "Streaming", "Measurement"],
         ["Configuration"] = ["Storage", "Streaming", "Inference"],
     };
 
@@ -50,6 +51,6 @@ public sealed partial class ArchitectureTests
     static IEnumerable<string> SourcesOf(string room) =>
         Directory.EnumerateFiles(Path.Combine(Fixtures.Repository, "Engine", room), "*.cs", SearchOption.AllDirectories);
 
-    [GeneratedRegex(@"\bNvStream\.(Gguf|Tokenization|Compute|Models|Storage|Streaming|Inference|Configuration)\b")]
+    [GeneratedRegex(@"\bNvStream\.(Gguf|Tokenization|Compute|Models|Storage|Streaming|Measurement|Inference|Configuration)\b")]
     private static partial Regex RoomNames();
 }

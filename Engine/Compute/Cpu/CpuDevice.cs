@@ -87,6 +87,19 @@ public sealed unsafe class CpuDevice : IComputeDevice
     public void Read(nint source, Span<byte> destination) =>
         new ReadOnlySpan<byte>((void*)source, destination.Length).CopyTo(destination);
 
+    public ulong Checksum(nint address, long bytes)
+    {
+        var sum = 0UL;
+        for (var done = 0L; done < bytes;)
+        {
+            var part = (int)Math.Min(bytes - done, 1 << 20);
+            sum += MemoryChecksum.Of(new ReadOnlySpan<byte>((void*)(address + (nint)done), part), done / sizeof(ulong));
+            done += part;
+        }
+
+        return sum;
+    }
+
     public IDeviceFence RecordFence(int slot) => CompletedFence.Instance;
 
     public void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x)

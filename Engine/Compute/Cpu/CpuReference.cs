@@ -53,6 +53,17 @@ internal sealed unsafe class CpuReference : IComputeDevice
     public void Read(nint source, Span<byte> destination) =>
         new ReadOnlySpan<byte>((void*)source, destination.Length).CopyTo(destination);
 
+    public ulong Checksum(nint address, long bytes)
+    {
+        var sum = 0UL;
+        for (var done = 0L; done < bytes; done += sizeof(ulong))
+        {
+            sum += MemoryChecksum.Of(new ReadOnlySpan<byte>((void*)(address + (nint)done), sizeof(ulong)), done / sizeof(ulong));
+        }
+
+        return sum;
+    }
+
     public IDeviceFence RecordFence(int slot) => CompletedFence.Instance;
 
     public void Embed(ReadOnlySpan<byte> rows, TensorType type, Matrix x)

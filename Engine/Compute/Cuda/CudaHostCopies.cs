@@ -24,6 +24,8 @@ internal sealed class CudaHostCopies(CudaContext context, CudaStream copies, Cud
         return new PinnedMemory(block, copies, (block.Value + Arena.Alignment - 1) & -(nint)Arena.Alignment, bytes);
     }
 
+    public void Bind() => context.Enter();
+
     public void Copy(nint host, nint device, long bytes, IDeviceFence? after)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);

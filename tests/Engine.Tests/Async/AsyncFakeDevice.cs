@@ -97,6 +97,12 @@ sealed unsafe class AsyncFakeDevice : IComputeDevice
         _inner.Read(source, destination);
     }
 
+    public ulong Checksum(nint address, long bytes)
+    {
+        Finish();
+        return _inner.Checksum(address, bytes);
+    }
+
     public IDeviceFence RecordFence(int slot)
     {
         lock (_fences)

@@ -36,6 +36,10 @@ sealed unsafe class FakeCopies : IHostCopies, IDisposable
 
     public DeviceMemory AllocateHost(long bytes, string purpose) => Memory.Add(CpuMemory.Allocate(bytes, "Fake host", purpose));
 
+    public void Bind()
+    {
+    }
+
     public void Copy(nint host, nint device, long bytes, IDeviceFence? after)
     {
         if (!Memory.Contains(host, bytes) || !_device.Memory.Contains(device, bytes))

@@ -1,3 +1,4 @@
+using NvStream.Compute;
 using System.Runtime.InteropServices;
 using NvStream.Gguf;
 using NvStream.Storage;
@@ -59,6 +60,14 @@ sealed unsafe class FakeRoute : IStorageRoute
     public int CopyFences => 0;
 
     public TimeSpan BusyTime => _busy.Elapsed;
+
+    public void Attach(DeviceMemory memory)
+    {
+    }
+
+    public void Detach(DeviceMemory memory)
+    {
+    }
 
     public void Begin(Transfer transfer) => _readers.Begin(transfer);
 
