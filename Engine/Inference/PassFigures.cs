@@ -1,3 +1,5 @@
+using NvStream.Streaming;
+
 namespace NvStream.Inference;
 
 /// <summary>What one pass, or several, took.</summary>

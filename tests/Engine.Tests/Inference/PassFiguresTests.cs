@@ -1,4 +1,5 @@
 using NvStream.Inference;
+using NvStream.Streaming;
 
 namespace NvStream.Tests.Inference;
 
