@@ -32,7 +32,7 @@ static class ErrorRecords
         "RouteUnavailable" or "CudaUnavailable" => ErrorCategory.ResourceUnavailable,
         "CubinMissing" => ErrorCategory.NotInstalled,
         "CudaError" => ErrorCategory.DeviceError,
-        "StorageReadFailed" => ErrorCategory.ReadError,
+        "StorageReadFailed" or "PathUnreadable" => ErrorCategory.ReadError,
         "ScratchFileFailed" => ErrorCategory.WriteError,
         "ModelNameInUse" => ErrorCategory.ResourceExists,
         "ModelDisposed" => ErrorCategory.InvalidOperation,

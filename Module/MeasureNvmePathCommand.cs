@@ -17,6 +17,7 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
     // Parameters write through to the engine's records: see the remarks of StreamCmdlet.
     PathRequest _request = new();
     ModelOptions _options = new();
+    int _answers;
 
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = "Path", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, HelpMessage = "Files to read, or folders: there a scratch file is made, read and removed. A model means its file. Wildcards are allowed.")]
     [SupportsWildcards]
@@ -160,6 +161,7 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
             return;
         }
 
+        _answers = 0;
         var display = new ProgressDisplay(this, Pump, $"Measuring {path}");
         try
         {
@@ -176,6 +178,11 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
                 display.End();
             }
         }
+
+        if (_answers == 0)
+        {
+            WriteWarning($"Nothing could be measured of '{path}'; -Verbose says why.");
+        }
     }
 
     void WriteRow(NvmeMeasurement row)
@@ -186,6 +193,7 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
             item.TypeNames.Insert(0, PredictionType);
         }
 
+        _answers++;
         WriteObject(item);
     }
 
@@ -194,6 +202,7 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
         var error = StorageException.RouteUnavailable(route.Route, route.Reason.TrimEnd('.'), route.Remedy);
         if (route.WasAskedFor)
         {
+            _answers++;
             WriteError(error, route.Route);
         }
         else
