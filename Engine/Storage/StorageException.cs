@@ -9,13 +9,16 @@ public sealed class StorageException : NvStreamException
     const string ReadFailedRemedy =
         "Check that the file was not replaced or truncated while in use and that its device is healthy, then import the model again.";
 
+    internal const string RouteUnavailableId = "RouteUnavailable";
+
     StorageException(string errorId, string message, string remedy, Exception? inner = null)
-        : base(errorId, message, remedy, inner)
-    {
-    }
+        : base(errorId, message, remedy, inner) => Reason = message;
+
+    /// <summary>Why, without the rest of the message's sentence.</summary>
+    public string Reason { get; private init; }
 
     public static StorageException RouteUnavailable(RouteKind route, string reason, string remedy) => new(
-        "RouteUnavailable", $"Route {route} cannot be had: {reason}.", remedy);
+        RouteUnavailableId, $"Route {route} cannot be had: {reason}.", remedy) { Reason = reason };
 
     /// <summary>A read that failed or came up short: the file shrank, the device failed.</summary>
     /// <param name="reason">In the system's words; null where it only came up short.</param>
@@ -41,4 +44,14 @@ public sealed class StorageException : NvStreamException
 
     /// <summary>The same, where the reader of the file's own structures found it cut short.</summary>
     public static StorageException ReadFailed(GgufException error) => new(ReadFailedId, error.Message, ReadFailedRemedy, error);
+
+    /// <summary>No scratch file of that size can be made there.</summary>
+    public static StorageException ScratchFileFailed(string folder, long needed, long free, string reason, Exception? inner = null) => new(
+        "ScratchFileFailed",
+        $"A scratch file of {needed} bytes cannot be made in '{folder}', which has {free} bytes free: {reason}.",
+        "Give a smaller -Size, free some space, or name a folder on another disk or an existing file.", inner);
+
+    /// <summary>The file to be measured cannot be.</summary>
+    public static StorageException PathUnreadable(string path, string reason, Exception? inner = null) => new(
+        "PathUnreadable", $"'{path}' cannot be measured: {reason}.", "Name a readable file of 4096 bytes or more, or a folder that a scratch file can be made in.", inner);
 }
