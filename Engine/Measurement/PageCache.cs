@@ -59,7 +59,7 @@ static partial class PageCache
         }
 
         // Of a file that the caller may not write, Linux calls every page cached, whatever is true.
-        return cached == pages && Access($"/proc/self/fd/{handle.DangerousGetHandle()}", MayWrite) != 0 ? null : (double)cached / pages;
+        return cached == pages && Access(FormattableString.Invariant($"/proc/self/fd/{handle.DangerousGetHandle()}"), MayWrite) != 0 ? null : (double)cached / pages;
     }
 
     /// <summary>Writes out what is not on the drive yet: only such pages can be forgotten.</summary>

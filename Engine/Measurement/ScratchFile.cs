@@ -30,7 +30,7 @@ sealed partial class ScratchFile : IDisposable
         Folder = folder;
         _handle = handle;
         Pattern = new((ulong)Random.Shared.NextInt64());
-        Stored = new(path, bytes, handle);
+        Stored = new(OperatingSystem.IsLinux() ? LinkTo(handle) : path, bytes, handle);
     }
 
     /// <summary>Full path of the folder it was made in.</summary>
@@ -182,7 +182,7 @@ sealed partial class ScratchFile : IDisposable
 
         // asm-generic has 0x4000; Arm kept its own number.
         var direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
-        var opened = new SafeFileHandle(Open($"/proc/self/fd/{handle.DangerousGetHandle()}", ReadWrite | CloseOnExec | direct), ownsHandle: true);
+        var opened = new SafeFileHandle(Open(LinkTo(handle), ReadWrite | CloseOnExec | direct), ownsHandle: true);
         if (!opened.IsInvalid)
         {
             return opened;
@@ -191,6 +191,8 @@ sealed partial class ScratchFile : IDisposable
         opened.Dispose();
         return null;
     }
+
+    static string LinkTo(SafeFileHandle handle) => FormattableString.Invariant($"/proc/self/fd/{handle.DangerousGetHandle()}");
 
     const int NoSpace = 28;
     const int ReadWrite = 2;

@@ -21,11 +21,26 @@ public sealed class StorageException : NvStreamException
         RouteUnavailableId, $"Route {route} cannot be had: {reason}.", remedy) { Reason = reason };
 
     /// <summary>A read that failed or came up short: the file shrank, the device failed.</summary>
-    public static StorageException ReadFailed(string path, RouteKind route, long offset, long expected, long got, Exception? inner = null) => new(
+    /// <param name="reason">In the system's words; null where it only came up short.</param>
+    public static StorageException ReadFailed(string path, RouteKind route, long offset, long expected, long got, string? reason = null) => new(
         ReadFailedId,
         $"Reading '{path}' by route {route} at byte {offset}: {expected} bytes expected, {got} read"
-            + (inner is null ? "; the file is shorter than when it was opened." : $" ({inner.Message})."),
-        ReadFailedRemedy, inner);
+            + (reason is null ? "; the file is shorter than when it was opened." : $" ({reason.TrimEnd('.')})."),
+        ReadFailedRemedy);
+
+    /// <summary>A read that the system did not end.</summary>
+    public static StorageException TimedOut(string path, RouteKind route, long offset, long expected, TimeSpan limit) => new(
+        ReadFailedId,
+        FormattableString.Invariant(
+            $"Reading '{path}' by route {route} at byte {offset}: {expected} bytes expected, none within {limit.TotalSeconds:0.#} s."),
+        "Check the drive and the connection to it (the system's log says more), then import the model again.");
+
+    public static StorageException FileChanged(string path, RouteKind route) => new(
+        ReadFailedId, $"Reading '{path}' by route {route}: the file was written to since it was opened.", ReadFailedRemedy);
+
+    /// <summary>What the route reads with does not work, whatever it reads.</summary>
+    public static StorageException RouteFailed(RouteKind route, Exception error) => new(
+        ReadFailedId, $"Route {route} cannot go on: {error.Message}", (error as NvStreamException)?.Remedy ?? ReadFailedRemedy, error);
 
     /// <summary>The same, where the reader of the file's own structures found it cut short.</summary>
     public static StorageException ReadFailed(GgufException error) => new(ReadFailedId, error.Message, ReadFailedRemedy, error);

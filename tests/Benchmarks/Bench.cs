@@ -19,6 +19,9 @@ sealed record Bench(int Repeats, int Threads)
     /// <summary>The 1.1B shape in Q4_K_M, the model of most measurements.</summary>
     public static string Model() => Make("1.1B-Q4_K_M", SyntheticModel.OfShape("1.1B"));
 
+    /// <summary>The 8B shape in Q4_K_M, 4.6 GB: larger than caches, for what is read from end to end.</summary>
+    public static string LargeModel() => Make("8B-Q4_K_M", SyntheticModel.OfShape("8B"));
+
     /// <summary>A model in the cache, made if it is not there.</summary>
     public static string Make(string name, SyntheticModel model)
     {
