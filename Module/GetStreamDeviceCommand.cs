@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using NvStream.Compute;
+using NvStream.Measurement;
 
 namespace NvStream.Commands;
 
@@ -11,7 +12,7 @@ public sealed class GetStreamDeviceCommand : StreamCmdlet
     private protected override void End()
     {
         // Loading a driver can take seconds: not on the pipeline thread, which has to hear Ctrl+C.
-        var devices = Pump.Run(() => ComputeDevices.List(line => Pump.Post(() => WriteVerbose(line))));
+        var devices = Pump.Run(() => MachineDevices.List(line => Pump.Post(() => WriteVerbose(line))));
         DeviceCompleter.Known = devices;
         WriteObject(devices, enumerateCollection: true);
     }

@@ -103,10 +103,26 @@ public sealed record DeviceInfo
     /// <summary>The kernels this device would run: "sm_89", or "ptx" where none was built for it.</summary>
     public string? CubinTarget { get; init; }
 
+    /// <summary>"0000:17:00.0", as the system names it.</summary>
+    public string? PciAddress { get; init; }
+
+    /// <summary>Of the link now: an idle link is clocked down, and comes back when something is copied.</summary>
     public int? PcieGeneration { get; init; }
 
-    /// <summary>Lanes.</summary>
+    /// <summary>Lanes in use now, which do not change with load.</summary>
     public int? PcieWidth { get; init; }
+
+    /// <summary>The highest generation that card and slot can do together.</summary>
+    public int? MaxPcieGeneration { get; init; }
+
+    /// <summary>The most lanes that card and slot can do together.</summary>
+    public int? MaxPcieWidth { get; init; }
+
+    /// <summary>The NUMA node it is plugged in at; null where that is not known or there is only one.</summary>
+    public int? NumaNode { get; init; }
+
+    /// <summary>Bytes of its memory that the processor and other devices can address at once (BAR1).</summary>
+    public long? Bar1Memory { get; init; }
 
     public string? DriverVersion { get; init; }
 
@@ -118,4 +134,7 @@ public sealed record DeviceInfo
 
     /// <summary>Why, or why not.</summary>
     public string? GpuDirectReason { get; init; }
+
+    /// <summary>What it lacks for the fastest routes, whatever the path of the files.</summary>
+    public IReadOnlyList<MissingCondition> MissingConditions { get; init; } = [];
 }

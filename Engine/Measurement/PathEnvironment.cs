@@ -1,4 +1,5 @@
 using NvStream.Compute;
+using NvStream.Measurement.Topology;
 
 namespace NvStream.Measurement;
 
@@ -43,8 +44,44 @@ public sealed record PathEnvironment
     /// <summary>Bytes that this process may lock in memory; null is no limit.</summary>
     public long? MemlockLimit { get; init; }
 
+    /// <summary>Why io_uring may not be used; null where it may.</summary>
+    public string? IoUringReason { get; init; }
+
+    /// <summary>Of the NVIDIA kernel driver: "580.65.06 (open kernel modules)"; null where there is none.</summary>
+    public string? NvidiaDriver { get; init; }
+
+    /// <summary>Of the loaded nvidia-fs module; null where it is not loaded.</summary>
+    public string? NvidiaFsVersion { get; init; }
+
+    /// <summary>
+    /// Whether udev has told what is on the path's block device, which cuFile asks before it takes a file of it; null
+    /// where there is no such device.
+    /// </summary>
+    public bool? HasUdevData { get; init; }
+
+    /// <summary>What the IOMMU does with the drives' transfers: "off", "passthrough", "translating (DMA-FQ)"; null where that is not known.</summary>
+    public string? Iommu { get; init; }
+
+    /// <summary>Bytes of the GPU's memory that other devices can address; null where that is not known.</summary>
+    public long? GpuBar1Memory { get; init; }
+
     /// <summary>What the fastest routes would need and is not there.</summary>
     public required IReadOnlyList<MissingCondition> MissingConditions { get; init; }
+
+    /// <summary>
+    /// What lies between a path and a device on this machine. Never fails for what cannot be found out: it is null, or
+    /// among the missing conditions.
+    /// </summary>
+    /// <param name="path">A file or folder; one that does not exist stands for the folder it would be made in.</param>
+    /// <param name="gpu">Null, or the CPU's, for the processor alone: then nothing is said of what only a GPU needs.</param>
+    /// <exception cref="ArgumentException">The path is empty or no path.</exception>
+    public static PathEnvironment Of(string path, DeviceInfo? gpu = null) =>
+        PathSurvey.Make(System.IO.Path.GetFullPath(path), gpu, SystemTree.Live, LiveProbes.IoUring);
+
+    /// <summary>The same of a recorded machine.</summary>
+    /// <param name="path">Absolute.</param>
+    /// <param name="ioUring">Gives why io_uring is refused, null where it works; without it the kernel's settings alone count.</param>
+    internal static PathEnvironment Of(string path, DeviceInfo? gpu, SystemTree tree, Func<string?>? ioUring) => PathSurvey.Make(path, gpu, tree, ioUring);
 }
 
 /// <summary>A drive.</summary>

@@ -1,5 +1,6 @@
 using NvStream.Compute;
 using NvStream.Gguf;
+using NvStream.Storage.CuFile;
 
 namespace NvStream.Storage;
 
@@ -48,27 +49,26 @@ public static class StorageRoutes
     }
 
     /// <summary>Routes to a device with memory of its own.</summary>
-    static HostStagedRoute OpenStaged(RouteKind kind, IReadOnlyList<StoredFile> files, IComputeDevice device, IHostCopies copies, RouteOptions options)
+    static IStorageRoute OpenStaged(RouteKind kind, IReadOnlyList<StoredFile> files, IComputeDevice device, IHostCopies copies, RouteOptions options)
     {
-        const string Remedy = "Use -Route HostStaged or Auto.";
         switch (kind)
         {
             case RouteKind.GpuDirect or RouteKind.CuFileCompat:
-                throw StorageException.RouteUnavailable(kind, "it needs cuFile, which this version of the engine does not use", Remedy);
+                return CuFileRoute.Open(kind, files, device, copies, options);
             case RouteKind.HostDirect or RouteKind.Mapped:
                 throw StorageException.RouteUnavailable(
-                    kind, $"it leads into host memory, and {device.Info.Name} computes in memory of its own", Remedy);
+                    kind, $"it leads into host memory, and {device.Info.Name} computes in memory of its own", "Use -Route HostStaged or Auto.");
         }
 
         const string Then = "into pinned buffers, then copied to the device";
         if (StoredFiles.TryOpenDirect(files, out var refusal) is { } direct)
         {
             var queue = ReadQueues.Open(direct, options.QueueDepth, out var how);
-            return new($"direct reads {Then}, {how}", queue, direct, copies, options);
+            return new HostStagedRoute($"direct reads {Then}, {how}", queue, direct, copies, options);
         }
 
         var cached = StoredFiles.OpenCached(files);
-        return new(
+        return new HostStagedRoute(
             $"reads through the page cache {Then}, on {options.QueueDepth} threads: direct reads cannot be had, because {refusal}",
             ReadQueues.OpenThreads(cached, options.QueueDepth), cached, copies, options);
     }

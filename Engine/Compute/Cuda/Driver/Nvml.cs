@@ -4,13 +4,15 @@ namespace NvStream.Compute.Cuda.Driver;
 
 /// <summary>What NVIDIA's management library knows of a card and the driver does not; null is not known.</summary>
 /// <param name="DriverVersion">"580.65.06".</param>
-/// <param name="PcieGeneration">
-/// The highest generation that card and slot can do together: an idle link is clocked down, so the generation of the
-/// moment says nothing.
-/// </param>
+/// <param name="PcieGeneration">Of the moment: an idle link is clocked down.</param>
 /// <param name="PcieWidth">Lanes in use now, which do not change with load.</param>
+/// <param name="MaxPcieGeneration">The highest that card and slot can do together.</param>
+/// <param name="MaxPcieWidth">The most lanes that card and slot can do together.</param>
 /// <param name="FreeMemory">Bytes.</param>
-internal sealed record CardFacts(string? DriverVersion, int? PcieGeneration, int? PcieWidth, long? FreeMemory);
+/// <param name="Bar1Memory">Bytes of its memory that can be addressed from outside at once.</param>
+internal sealed record CardFacts(
+    string? DriverVersion = null, int? PcieGeneration = null, int? PcieWidth = null, int? MaxPcieGeneration = null, int? MaxPcieWidth = null,
+    long? FreeMemory = null, long? Bar1Memory = null);
 
 /// <summary>NVIDIA's management library (nvml.h), which a driver comes with but a container may lack.</summary>
 internal static unsafe partial class Nvml
@@ -25,7 +27,7 @@ internal static unsafe partial class Nvml
         if (!search.IsFound)
         {
             log?.Invoke("NVML: not found, so PCIe and driver version are not known; tried " + string.Join(", ", search.Tried) + ".");
-            return new(null, null, null, null);
+            return new();
         }
 
         try
@@ -50,7 +52,7 @@ internal static unsafe partial class Nvml
             log?.Invoke($"NVML: {search.Name} cannot be used: {e.Message}");
         }
 
-        return new(null, null, null, null);
+        return new();
     }
 
     static CardFacts ReadCard(string busId)
@@ -60,17 +62,37 @@ internal static unsafe partial class Nvml
         var version = SystemGetDriverVersion(text, length) == Success ? Marshal.PtrToStringUTF8((nint)text) : null;
         if (DeviceGetHandle(busId, out var device) != Success)
         {
-            return new(version, null, null, null);
+            return new(version);
         }
 
         return new(
             version,
-            GetMaxLinkGeneration(device, out var generation) == Success ? (int)generation : null,
-            GetLinkWidth(device, out var width) == Success ? (int)width : null,
-            GetMemoryInfo(device, out var memory) == Success ? (long)memory.Free : null);
+            Number(GetLinkGeneration, device),
+            Number(GetLinkWidth, device),
+            Number(GetMaxLinkGeneration, device),
+            Number(GetMaxLinkWidth, device),
+            (long?)Answer<MemoryInfo>(GetMemoryInfo, device)?.Free,
+            (long?)Answer<MemoryInfo>(GetBar1MemoryInfo, device)?.Total);
     }
 
-    /// <summary>nvml.h, struct nvmlMemory_st: bytes.</summary>
+    delegate int Question<T>(nint device, out T value);
+
+    static int? Number(Question<uint> question, nint device) => (int?)Answer(question, device);
+
+    /// <summary>Null where the card, or this version of the library, has no answer.</summary>
+    static T? Answer<T>(Question<T> question, nint device) where T : struct
+    {
+        try
+        {
+            return question(device, out var value) == Success ? value : null;
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>nvml.h, struct nvmlMemory_st, and nvmlBAR1Memory_st, which has the same fields: bytes.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct MemoryInfo
     {
@@ -91,12 +113,21 @@ internal static unsafe partial class Nvml
     [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetHandleByPciBusId_v2", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int DeviceGetHandle(string busId, out nint device);
 
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetCurrPcieLinkGeneration")]
+    private static partial int GetLinkGeneration(nint device, out uint generation);
+
     [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetMaxPcieLinkGeneration")]
     private static partial int GetMaxLinkGeneration(nint device, out uint generation);
 
     [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetCurrPcieLinkWidth")]
     private static partial int GetLinkWidth(nint device, out uint lanes);
 
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetMaxPcieLinkWidth")]
+    private static partial int GetMaxLinkWidth(nint device, out uint lanes);
+
     [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetMemoryInfo")]
     private static partial int GetMemoryInfo(nint device, out MemoryInfo memory);
+
+    [LibraryImport(NativeLibraries.Nvml, EntryPoint = "nvmlDeviceGetBAR1MemoryInfo")]
+    private static partial int GetBar1MemoryInfo(nint device, out MemoryInfo memory);
 }
