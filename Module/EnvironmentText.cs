@@ -16,7 +16,7 @@ public static class EnvironmentText
             FileSystem(environment),
             environment.Kernel,
             .. environment.Gpu is null ? Enumerable.Empty<string>() : [Gpu(environment)],
-            $"io_uring {(environment.IoUring ? "allowed" : "not allowed")}, lockable memory {MemlockLimit(environment)}",
+            $"io_uring {IoUring(environment)}, lockable memory {MemlockLimit(environment)}",
             .. environment.MissingConditions.Select(c => "Missing: " + Missing(c)),
         ];
         return string.Join(Environment.NewLine, lines);
@@ -39,11 +39,24 @@ public static class EnvironmentText
             + (environment.MountOptions is { } options ? $" ({options})" : "");
     }
 
-    /// <summary>"NVIDIA H200, PCIe 5.0 x16, NUMA node 0"; empty without a GPU.</summary>
+    /// <summary>"NVIDIA H200, PCIe 5.0 x16, NUMA node 0, BAR1 256.0 GB, driver 580.65.06, no nvidia-fs"; empty without a GPU.</summary>
     public static string Gpu(PathEnvironment environment)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        return environment.Gpu is { } gpu ? gpu + Tail(environment.GpuLink, environment.GpuNumaNode) : "";
+        return environment.Gpu is not { } gpu
+            ? ""
+            : gpu + Tail(environment.GpuLink, environment.GpuNumaNode)
+                + (environment.GpuBar1Memory is { } bar1 ? $", BAR1 {Human.Bytes(bar1)}" : "")
+                + (environment.NvidiaDriver is { } driver ? $", driver {driver}" : "")
+                + (environment.NvidiaFsVersion is { } version ? $", nvidia-fs {version}" : ", no nvidia-fs")
+                + (environment.Iommu is { } iommu ? $", IOMMU {iommu}" : "");
+    }
+
+    /// <summary>"allowed", or "not allowed: " and why.</summary>
+    public static string IoUring(PathEnvironment environment)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        return environment.IoUring ? "allowed" : "not allowed" + (environment.IoUringReason is { } reason ? $": {reason}" : "");
     }
 
     /// <summary>"8.0 MB" or "without limit".</summary>
@@ -71,8 +84,13 @@ public static class EnvironmentText
     public static string Link(PcieLink link)
     {
         ArgumentNullException.ThrowIfNull(link);
-        var isBest = link.Generation >= link.MaxGeneration && link.Width >= link.MaxWidth;
-        return $"PCIe {link.Generation}.0 x{link.Width}" + (isBest ? "" : $" (at best {link.MaxGeneration}.0 x{link.MaxWidth})");
+        var now = Speed(link.Generation, link.Width);
+        var best = Speed(link.MaxGeneration, link.MaxWidth);
+        return $"PCIe {now}" + (best == now || link is { MaxGeneration: 0, MaxWidth: 0 } ? "" : $" (at best {best})");
+
+        // 0 is not known.
+        static string Speed(int generation, int width) =>
+            string.Join(' ', generation == 0 ? "" : $"{generation}.0", width == 0 ? "" : $"x{width}").Trim();
     }
 
     static string Drive(BlockDevice drive)

@@ -32,11 +32,11 @@ function Get-Bar($Rows, [double] $Best) {
 
 function Get-EnvironmentTable($Environment) {
     $facts = [ordered]@{
-        'Storage'     = [NvStream.Commands.EnvironmentText]::Storage($Environment)
-        'File system' = [NvStream.Commands.EnvironmentText]::FileSystem($Environment)
-        'Kernel'      = $Environment.Kernel
-        'GPU'         = $Environment.Gpu ? [NvStream.Commands.EnvironmentText]::Gpu($Environment) : 'none'
-        'io_uring'    = $Environment.IoUring ? 'allowed' : 'not allowed'
+        'Storage'         = [NvStream.Commands.EnvironmentText]::Storage($Environment)
+        'File system'     = [NvStream.Commands.EnvironmentText]::FileSystem($Environment)
+        'Kernel'          = $Environment.Kernel
+        'GPU'             = $Environment.Gpu ? [NvStream.Commands.EnvironmentText]::Gpu($Environment) : 'none'
+        'io_uring'        = [NvStream.Commands.EnvironmentText]::IoUring($Environment)
         'Lockable memory' = [NvStream.Commands.EnvironmentText]::MemlockLimit($Environment)
     }
     foreach ($missing in $Environment.MissingConditions) { $facts["Missing: $($missing.Name)"] = "Found $($missing.Found), needed $($missing.Needed). $($missing.Remedy)" }

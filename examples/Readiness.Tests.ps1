@@ -8,7 +8,7 @@
 .EXAMPLE
     Invoke-Pester -Configuration @{ Run = @{ Path = './examples/Readiness.Tests.ps1' }; TestResult = @{ Enabled = $true; OutputFormat = 'NUnitXml'; OutputPath = 'readiness.xml' } }
 
-    For CI: writes what passed, failed and was skipped as NUnit XML.
+    For CI: writes what passed, failed and was skipped as NUnit XML. NUnit3 instead of NUnitXml also holds the reasons for skipping.
 .EXAMPLE
     Invoke-Pester -Container (New-PesterContainer -Path ./examples/Readiness.Tests.ps1 -Data @{ Config = './fleet.json' })
 #>
