@@ -86,7 +86,7 @@ public static class EnvironmentText
         ArgumentNullException.ThrowIfNull(link);
         var now = Speed(link.Generation, link.Width);
         var best = Speed(link.MaxGeneration, link.MaxWidth);
-        return $"PCIe {now}" + (best == now || link is { MaxGeneration: 0, MaxWidth: 0 } ? "" : $" (at best {best})");
+        return $"PCIe {now}".TrimEnd() + (best == now || link is { MaxGeneration: 0, MaxWidth: 0 } ? "" : $" (at best {best})");
 
         // 0 is not known.
         static string Speed(int generation, int width) =>

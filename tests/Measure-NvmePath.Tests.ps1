@@ -323,10 +323,11 @@ Describe 'Measure-NvmePath' {
     Context 'Ctrl+C' {
         It 'ends <what> within a second and leaves no scratch file' -ForEach @(
             @{ what = 'the writing of the scratch file'; begun = { param($shell) $shell.Streams.Progress.Count -gt 0 } }
-            @{ what = 'the measuring'; begun = { param($shell, $output) $output.Count -gt 0 } }
+            @{ what = 'the measuring of the device'; begun = { param($shell) $shell.Streams.Progress.Count -gt 0 }; more = "-Model '$PSScriptRoot/../examples/models/logtriage-q4_k_m.gguf'" }
+            @{ what = 'the measuring of the path'; begun = { param($shell, $output) $output.Count -gt 0 } }
         ) {
             $bytes = Get-LiveBytes
-            $stop = Measure-Stop "Measure-NvmePath '$disk' -Device Cpu -Size 256MB -BlockSize 64KB, 256KB, 1MB, 4MB, 16MB -QueueDepth 1, 2, 4, 8, 16 -Repeat 1 -WarningAction Ignore" $begun -DelayMilliseconds 50
+            $stop = Measure-Stop "Measure-NvmePath '$disk' -Device Cpu -Size 256MB -BlockSize 64KB, 256KB, 1MB, 4MB, 16MB -QueueDepth 1, 2, 4, 8, 16 -Repeat 1 -WarningAction Ignore $more" $begun -DelayMilliseconds 50
             $stop.WasRunning | Should -BeTrue
             $stop.Elapsed.TotalSeconds | Should -BeLessThan 1
             $stop.State | Should -Be 'Stopped'
