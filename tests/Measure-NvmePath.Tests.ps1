@@ -333,7 +333,7 @@ Describe 'Measure-NvmePath' {
             $stop.State | Should -Be 'Stopped'
             # What was in flight may end a moment after the pipeline has.
             $limit = [datetime]::UtcNow.AddSeconds(5)
-            while ((Get-Leftover) -and [datetime]::UtcNow -lt $limit) { Start-Sleep -Milliseconds 50 }
+            while (((Get-Leftover) -or (Get-LiveBytes) -ne $bytes) -and [datetime]::UtcNow -lt $limit) { Start-Sleep -Milliseconds 50 }
             Get-Leftover | Should -BeNullOrEmpty
             Get-LiveBytes | Should -Be $bytes
         }
