@@ -37,6 +37,7 @@ BeforeAll {
     $device = $best.Device -like 'Cuda*' ? $gpu : $devices[-1]
 
     function Get-Bytes($Size) { [double](0 + $Size) }
+    function Get-Version($Text) { [version]("$Text.0" -replace '^(\d+(\.\d+)+)\.0$', '$1') }
     function Format-Rate($Rate) { [NvStream.Commands.Human]::ByteRate($Rate) }
     function Format-Size($Size) { [NvStream.Commands.Human]::Bytes($Size) }
     function Skip-Without($Thing, [string] $Reason) { if (-not $Thing) { Set-ItResult -Skipped -Because $Reason } }
@@ -88,13 +89,14 @@ Describe 'Readiness' {
             Skip-Without $limits.MinGpuLinkWidth 'MinGpuLinkWidth is not given'
             Skip-Without $gpu 'there is no GPU that can be used'
             Skip-Without $gpu.PcieWidth "the link of $($gpu.Name) cannot be seen"
-            $gpu.PcieWidth | Should -BeGreaterOrEqual $limits.MinGpuLinkWidth -Because "$($gpu.Name) runs with $($gpu.PcieWidth) lanes, and $($limits.MinGpuLinkWidth) are needed. Reseat it, or move it to a slot with more lanes"
+            $gpu.PcieWidth | Should -BeGreaterOrEqual $limits.MinGpuLinkWidth -Because "$($gpu.Name) runs with $($gpu.PcieWidth) lanes of the $($gpu.MaxPcieWidth) that card and slot can do, and $($limits.MinGpuLinkWidth) are needed. Reseat it, or move it to a slot with more lanes"
         }
 
         It 'is a GPU with a driver new enough' {
             Skip-Without $limits.MinDriverVersion 'MinDriverVersion is not given'
             Skip-Without $gpu 'there is no GPU that can be used'
-            [version]$gpu.DriverVersion | Should -BeGreaterOrEqual ([version]$limits.MinDriverVersion) -Because "driver $($gpu.DriverVersion) is installed, and $($limits.MinDriverVersion) is needed. Install a newer driver and restart"
+            Skip-Without ($gpu.DriverVersion -match '^\d') "the driver of $($gpu.Name) does not tell its version ($($gpu.DriverVersion))"
+            Get-Version $gpu.DriverVersion | Should -BeGreaterOrEqual (Get-Version $limits.MinDriverVersion) -Because "driver $($gpu.DriverVersion) is installed, and $($limits.MinDriverVersion) is needed. Install a newer driver and restart"
         }
     }
 
