@@ -55,7 +55,7 @@ public static class PathBenchmark
         }
 
         using var file = MeasuredFile.Open(path, request, meter, cancellationToken);
-        var run = new RouteBenchmark(device, open, file, request, rates, EnvironmentOf(file.Path, device.Info), meter, onRow, cancellationToken);
+        var run = new RouteBenchmark(device, open, file, request, rates, PathEnvironment.Of(file.Path, device.Info), meter, onRow, cancellationToken);
         var wasAskedFor = request.Routes.Count > 0;
         foreach (var kind in wasAskedFor ? request.Routes.Distinct() : s_routes)
         {
@@ -84,15 +84,4 @@ public static class PathBenchmark
             }
         }
     }
-
-    static PathEnvironment EnvironmentOf(string path, DeviceInfo device) => new()
-    {
-        Path = path,
-        Drives = [],
-        Stack = [],
-        Kernel = System.Runtime.InteropServices.RuntimeInformation.OSDescription,
-        Gpu = device.Kind == DeviceKind.Cpu ? null : device.Name,
-        IoUring = false,
-        MissingConditions = [],
-    };
 }
