@@ -8,7 +8,7 @@ namespace NvStream.Tests.Storage;
 public sealed class CuFileReadsTests
 {
     const int Block = 1 << 20;
-    static readonly TimeSpan Long = TimeSpan.FromSeconds(10);
+    static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
     [Theory]
     [InlineData(1, 1)]
