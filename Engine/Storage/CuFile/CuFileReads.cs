@@ -34,14 +34,14 @@ sealed class CuFileReads : IReadQueue
 
     /// <param name="cuFile">Owned, also when this throws.</param>
     /// <param name="depth">Reads that may be in flight.</param>
-    /// <param name="entries">Reads of a batch; null for a quarter of the depth.</param>
+    /// <param name="entries">Reads of a batch; null for one.</param>
     /// <param name="drainLimit">How long disposal waits for reads that do not end; null for ten seconds.</param>
     /// <exception cref="CuFileException">No batch can be had.</exception>
     public CuFileReads(ICuFile cuFile, int depth, int? entries = null, TimeSpan? drainLimit = null)
     {
         _cuFile = cuFile;
         Depth = depth;
-        _entries = Math.Clamp(entries ?? depth / 4, 1, Math.Min(depth, CuFileSettings.MostEntries));
+        _entries = Math.Clamp(entries ?? 1, 1, Math.Min(depth, CuFileSettings.MostEntries));
         _drainLimit = drainLimit ?? TimeSpan.FromSeconds(10);
         _reads = new Read[depth];
         _events = new CuFileEvent[_entries];
