@@ -55,7 +55,8 @@ public static class PathBenchmark
         }
 
         using var file = MeasuredFile.Open(path, request, meter, cancellationToken);
-        var run = new RouteBenchmark(device, open, file, request, rates, PathEnvironment.Of(file.Path, device.Info), meter, onRow, cancellationToken);
+        var environment = PathEnvironment.Of(file.Path, device.Info);
+        var run = new RouteBenchmark(device, open, file, request, rates, environment, meter, onRow, cancellationToken);
         var wasAskedFor = request.Routes.Count > 0;
         foreach (var kind in wasAskedFor ? request.Routes.Distinct() : s_routes)
         {

@@ -40,7 +40,15 @@ sealed class ReadWindow : IDisposable
         _position = position / _piece * _piece % bytes;
         _memory = device.Allocate(shape.Piece * shape.Slots, "the measured window");
         _slots = [.. Enumerable.Range(0, shape.Slots).Select(i => new Slot(_memory.Address + i * (nint)shape.Piece))];
-        route.Attach(_memory);
+        try
+        {
+            route.Attach(_memory);
+        }
+        catch
+        {
+            _memory.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Where the next run begins.</summary>
@@ -142,14 +150,17 @@ sealed class ReadWindow : IDisposable
 
     public void Dispose()
     {
-        Drain();
-        _route.Detach(_memory);
-        foreach (var slot in _slots)
+        var isSettled = Drain();
+        Array.ForEach(_slots, s => s.Transfer.Dispose());
+        if (isSettled)
         {
-            slot.Transfer.Dispose();
+            _route.Detach(_memory);
+            _memory.Dispose();
         }
-
-        _memory.Dispose();
+        else
+        {
+            _memory.Abandon();
+        }
     }
 
     long Begin(int index)
@@ -163,16 +174,14 @@ sealed class ReadWindow : IDisposable
         return length;
     }
 
-    void Drain()
+    /// <summary>False where a read never ended, and may still write to its slot.</summary>
+    bool Drain()
     {
+        Array.ForEach(_slots, s => s.Transfer.Cancel());
+        var isSettled = true;
         foreach (var slot in _slots)
         {
-            slot.Transfer.Cancel();
-        }
-
-        foreach (var slot in _slots)
-        {
-            slot.Transfer.Drain();
+            isSettled &= slot.Transfer.Drain();
             try
             {
                 slot.Transfer.Copied?.Wait();
@@ -182,6 +191,8 @@ sealed class ReadWindow : IDisposable
                 // A device that is lost copies nothing any more; it said so where the work was issued.
             }
         }
+
+        return isSettled;
     }
 
     sealed class Slot(nint address)

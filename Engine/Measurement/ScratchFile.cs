@@ -30,7 +30,7 @@ sealed partial class ScratchFile : IDisposable
         Folder = folder;
         _handle = handle;
         Pattern = new((ulong)Random.Shared.NextInt64());
-        Stored = new(OperatingSystem.IsLinux() ? LinkTo(handle) : path, bytes, handle);
+        Stored = new(path, bytes, handle);
     }
 
     /// <summary>Full path of the folder it was made in.</summary>

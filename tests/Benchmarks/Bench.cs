@@ -19,6 +19,24 @@ sealed record Bench(int Repeats, int Threads)
     /// <summary>The 1.1B shape in Q4_K_M, the model of most measurements.</summary>
     public static string Model() => Make("1.1B-Q4_K_M", SyntheticModel.OfShape("1.1B"));
 
+    /// <summary>The 8B shape in Q4_K_M, 4.9 GB; NVSTREAM_BENCH_MODELS names another folder for it than the cache.</summary>
+    public static string LargeModel()
+    {
+        const string name = "8B-Q4_K_M";
+        if (Environment.GetEnvironmentVariable("NVSTREAM_BENCH_MODELS") is not { } folder)
+        {
+            return Make(name, SyntheticModel.OfShape("8B"));
+        }
+
+        var path = Path.Combine(folder, name + ".gguf");
+        if (!File.Exists(path))
+        {
+            SyntheticModel.OfShape("8B").Write(path);
+        }
+
+        return path;
+    }
+
     /// <summary>A model in the cache, made if it is not there.</summary>
     public static string Make(string name, SyntheticModel model)
     {

@@ -55,7 +55,10 @@ sealed record Fio(string Engine, bool UsesHugePages)
     /// <summary>Bytes per second.</summary>
     /// <param name="depth">Reads in flight.</param>
     /// <param name="bytes">To be read in all; the file is begun again at its end.</param>
-    public double Read(string file, int blockSize, int depth, long bytes)
+    public double Read(string file, int blockSize, int depth, long bytes) => Measure(file, blockSize, depth, bytes).Rate;
+
+    /// <summary>The same, and the processor time of fio's threads in percent of one core.</summary>
+    public (double Rate, double Processor) Measure(string file, int blockSize, int depth, long bytes)
     {
         var size = new FileInfo(file).Length / blockSize * blockSize;
 
@@ -80,6 +83,8 @@ sealed record Fio(string Engine, bool UsesHugePages)
             throw new BenchmarkException($"fio reports error {error}");
         }
 
-        return job.GetProperty("read").GetProperty("bw_bytes").GetDouble();
+        return (
+            job.GetProperty("read").GetProperty("bw_bytes").GetDouble(),
+            job.GetProperty("usr_cpu").GetDouble() + job.GetProperty("sys_cpu").GetDouble());
     }
 }

@@ -15,6 +15,8 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
     static readonly Measurement[] s_known =
     [
         new("streaming", "the belt against fio, streamed passes against resident ones", Streaming.Measure),
+        new("paths", "direct reads into a device's memory against fio, and their processor time", b => Task.FromResult(Paths.Measure(b))),
+        new("prediction", "the rate predicted for a streamed model of 4.6 GB against the rate measured", Predictions.Measure),
         new("memory", "peak resident set under a budget", Memory.Measure),
         new("decode", "decode and prefill rates against llama.cpp", Decode.Measure),
         new("operations", "where the time of a pass goes", b => Task.FromResult(Operations.Measure(b))),

@@ -21,23 +21,8 @@ static class CudaBench
         }
     }
 
-    /// <summary>The 8B shape in Q4_K_M; NVSTREAM_BENCH_MODELS names another folder for it than the cache.</summary>
-    public static string Model()
-    {
-        const string name = "8B-Q4_K_M";
-        if (Environment.GetEnvironmentVariable("NVSTREAM_BENCH_MODELS") is not { } folder)
-        {
-            return Bench.Make(name, SyntheticModel.OfShape("8B"));
-        }
-
-        var path = Path.Combine(folder, name + ".gguf");
-        if (!File.Exists(path))
-        {
-            SyntheticModel.OfShape("8B").Write(path);
-        }
-
-        return path;
-    }
+    /// <summary>As <see cref="Bench.LargeModel"/>.</summary>
+    public static string Model() => Bench.LargeModel();
 
     /// <summary>Values after one that warms up.</summary>
     public static double[] Repeat(Bench bench, Func<double> measure)
