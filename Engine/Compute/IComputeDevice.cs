@@ -188,6 +188,9 @@ public abstract class DeviceMemory(nint address, long length) : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Gives the block up for good: something that nobody can stop may still write to it. Better lost than another's.</summary>
+    public void Abandon() => Address = 0;
+
     protected abstract void Free();
 
     ~DeviceMemory()

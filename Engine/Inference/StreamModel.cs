@@ -2,6 +2,7 @@ using System.Diagnostics;
 using NvStream.Compute;
 using NvStream.Compute.Cpu;
 using NvStream.Gguf;
+using NvStream.Measurement;
 using NvStream.Models;
 using NvStream.Storage;
 using NvStream.Streaming;
@@ -91,6 +92,9 @@ public sealed class StreamModel : IDisposable
 
     public ResidencyPlan Plan { get; }
 
+    /// <summary>What a pass moves and computes, for predictions.</summary>
+    public ModelDemand Demand => ModelDemand.From(Name, _model.Layers, Plan);
+
     public IReadOnlyDictionary<string, object> Metadata => _model.File.Metadata;
 
     public bool IsDisposed => Volatile.Read(ref _isDisposed) != 0;
@@ -106,6 +110,17 @@ public sealed class StreamModel : IDisposable
         using var model = ModelFile.Open(path);
         using var device = openDevice();
         return MakePlan(model, device, options);
+    }
+
+    /// <summary>What a pass of the model would move and compute; plans only, as <see cref="PlanOnly"/>.</summary>
+    /// <exception cref="NvStreamException">As <see cref="Load"/>.</exception>
+    public static ModelDemand DemandOf(string path, ModelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        using var model = ModelFile.Open(path);
+        using var device = ComputeDevices.Open(options.Device, options.Threads);
+        var plan = MakePlan(model, device, options);
+        return ModelDemand.From(options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path), model.Layers, plan);
     }
 
     /// <summary>Opens, plans, allocates and loads. Cancellation frees all that was allocated.</summary>

@@ -8,16 +8,17 @@ namespace NvStream.Storage;
 /// </summary>
 sealed class HostRoute : IStorageRoute
 {
-    readonly ShardReader _reader;
-    readonly ReaderPool _readers;
+    readonly IReadQueue _queue;
+    readonly ReadPump _pump;
 
-    public HostRoute(RouteKind kind, string reason, ShardReader reader, RouteOptions options)
+    /// <param name="queue">Owned, like <paramref name="files"/>.</param>
+    public HostRoute(RouteKind kind, string reason, IReadQueue queue, StoredFiles files, RouteOptions options)
     {
         Kind = kind;
         Reason = reason;
         BlockSize = options.BlockSize;
-        _reader = reader;
-        _readers = new(options.QueueDepth, kind.ToString(), Read);
+        _queue = queue;
+        _pump = new(kind, queue, files, new SlotLanding(), options);
     }
 
     public RouteKind Kind { get; }
@@ -28,27 +29,13 @@ sealed class HostRoute : IStorageRoute
 
     public int CopyFences => 0;
 
-    public TimeSpan BusyTime => _reader.BusyTime;
+    public TimeSpan BusyTime => _pump.BusyTime;
 
-    public void Attach(DeviceMemory memory)
-    {
-    }
+    public void Attach(DeviceMemory memory) => _queue.Register(memory.Address, memory.Length);
 
-    public void Detach(DeviceMemory memory)
-    {
-    }
+    public void Detach(DeviceMemory memory) => _queue.Unregister(memory.Address);
 
-    public void Begin(Transfer transfer) => _readers.Begin(transfer);
+    public void Begin(Transfer transfer) => _pump.Begin(transfer);
 
-    public void Dispose()
-    {
-        _readers.Dispose();
-        _reader.Dispose();
-    }
-
-    void Read(Transfer transfer, Transfer.Block block)
-    {
-        transfer.After?.Wait();
-        _reader.Read(block, block.Destination, Kind);
-    }
+    public void Dispose() => _pump.Dispose();
 }

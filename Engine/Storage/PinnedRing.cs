@@ -3,19 +3,18 @@ using NvStream.Compute;
 namespace NvStream.Storage;
 
 /// <summary>
-/// Page-locked buffers between storage and a device's memory, used in turn. A buffer is given out again only when the
-/// copy from it is done; the oldest copy ends first, so the buffer that has waited longest is the one to take.
+/// Page-locked buffers between storage and a device's memory, used in turn by one thread. A buffer is given out again
+/// only when the copy from it is done; the oldest copy ends first, so the buffer that has waited longest is the one to take.
 /// </summary>
 sealed class PinnedRing : IDisposable
 {
-    readonly Lock _lock = new();
     readonly IHostCopies _copies;
     readonly DeviceMemory _memory;
     readonly Queue<int> _free;
     readonly IDeviceFence?[] _copied;
     readonly int _bufferSize;
 
-    /// <param name="count">Buffers, more than there are threads that take one at a time; each uses the copy fence of its own number.</param>
+    /// <param name="count">Buffers, more than there are reads in flight; each uses the copy fence of its own number.</param>
     /// <exception cref="DeviceException">HostMemoryTooSmall.</exception>
     public PinnedRing(IHostCopies copies, int count, int bufferSize)
     {
@@ -26,24 +25,28 @@ sealed class PinnedRing : IDisposable
         _memory = copies.AllocateHost((long)count * bufferSize, "staging buffers");
     }
 
-    /// <summary>The next buffer, once its last copy is done.</summary>
-    public int Take()
+    public nint Address => _memory.Address;
+
+    public long Length => _memory.Length;
+
+    /// <summary>The next buffer; false where none is back yet, or its last copy is under way.</summary>
+    public bool TryTake(out int buffer)
     {
-        int buffer;
-        lock (_lock)
+        if (!_free.TryPeek(out buffer) || _copied[buffer] is { IsComplete: false })
         {
-            buffer = _free.Dequeue();
+            return false;
         }
 
-        try
+        _free.Dequeue();
+        return true;
+    }
+
+    /// <summary>Waits for the copy that <see cref="TryTake"/> waits for.</summary>
+    public void AwaitBuffer()
+    {
+        if (_free.TryPeek(out var buffer))
         {
             _copied[buffer]?.Wait();
-            return buffer;
-        }
-        catch
-        {
-            Return(buffer);
-            throw;
         }
     }
 
@@ -56,13 +59,7 @@ sealed class PinnedRing : IDisposable
         _copied[buffer] = _copies.RecordCopyFence(buffer);
     }
 
-    public void Return(int buffer)
-    {
-        lock (_lock)
-        {
-            _free.Enqueue(buffer);
-        }
-    }
+    public void Return(int buffer) => _free.Enqueue(buffer);
 
     /// <summary>Waits for the copies and frees the memory; nobody takes buffers any more.</summary>
     public void Dispose()

@@ -1,5 +1,6 @@
 using NvStream.Compute;
 using NvStream.Gguf;
+using NvStream.Storage.CuFile;
 
 namespace NvStream.Storage;
 
@@ -26,36 +27,49 @@ public static class StorageRoutes
 
         if (kind == RouteKind.Mapped)
         {
-            return new(RouteKind.Mapped, "asked for by name", ShardReader.OpenCached(files), options);
+            return OpenMapped("asked for by name", files, options);
         }
 
-        if (ShardReader.TryOpenDirect(files, out var refusal) is { } reader)
+        if (StoredFiles.TryOpenDirect(files, out var refusal) is { } direct)
         {
-            return new(RouteKind.HostDirect, $"direct reads into the slots, {options.QueueDepth} in flight", reader, options);
+            var queue = ReadQueues.Open(direct, options.QueueDepth, out var how);
+            return new(RouteKind.HostDirect, $"direct reads into the slots, {how}", queue, direct, options);
         }
 
         return kind == RouteKind.Auto
-            ? new(RouteKind.Mapped, $"through the page cache, because {refusal}", ShardReader.OpenCached(files), options)
+            ? OpenMapped($"through the page cache, because {refusal}", files, options)
             : throw StorageException.RouteUnavailable(
                 kind, refusal, "Put the model on a local file system with direct reads (ext4, xfs), or use -Route Mapped.");
     }
 
-    /// <summary>Routes to a device with memory of its own.</summary>
-    static HostStagedRoute OpenStaged(RouteKind kind, IReadOnlyList<StoredFile> files, IComputeDevice device, IHostCopies copies, RouteOptions options)
+    static HostRoute OpenMapped(string reason, IReadOnlyList<StoredFile> files, RouteOptions options)
     {
-        const string Remedy = "Use -Route HostStaged or Auto.";
+        var cached = StoredFiles.OpenCached(files);
+        return new(RouteKind.Mapped, reason, ReadQueues.OpenThreads(cached, options.QueueDepth), cached, options);
+    }
+
+    /// <summary>Routes to a device with memory of its own.</summary>
+    static IStorageRoute OpenStaged(RouteKind kind, IReadOnlyList<StoredFile> files, IComputeDevice device, IHostCopies copies, RouteOptions options)
+    {
         switch (kind)
         {
             case RouteKind.GpuDirect or RouteKind.CuFileCompat:
-                throw StorageException.RouteUnavailable(kind, "it needs cuFile, which this version of the engine does not use", Remedy);
+                return CuFileRoute.Open(kind, files, device, copies, options);
             case RouteKind.HostDirect or RouteKind.Mapped:
                 throw StorageException.RouteUnavailable(
-                    kind, $"it leads into host memory, and {device.Info.Name} computes in memory of its own", Remedy);
+                    kind, $"it leads into host memory, and {device.Info.Name} computes in memory of its own", "Use -Route HostStaged or Auto.");
         }
 
-        var how = $"into pinned buffers, {options.QueueDepth} in flight, then copied to the device";
-        return ShardReader.TryOpenDirect(files, out var refusal) is { } reader
-            ? new($"direct reads {how}", reader, copies, options)
-            : new($"reads through the page cache {how}: direct reads cannot be had, because {refusal}", ShardReader.OpenCached(files), copies, options);
+        const string Then = "into pinned buffers, then copied to the device";
+        if (StoredFiles.TryOpenDirect(files, out var refusal) is { } direct)
+        {
+            var queue = ReadQueues.Open(direct, options.QueueDepth, out var how);
+            return new HostStagedRoute($"direct reads {Then}, {how}", queue, direct, copies, options);
+        }
+
+        var cached = StoredFiles.OpenCached(files);
+        return new HostStagedRoute(
+            $"reads through the page cache {Then}, on {options.QueueDepth} threads: direct reads cannot be had, because {refusal}",
+            ReadQueues.OpenThreads(cached, options.QueueDepth), cached, copies, options);
     }
 }

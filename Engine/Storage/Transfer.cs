@@ -18,7 +18,7 @@ enum TransferPath
 }
 
 /// <summary>
-/// One layer's way into one piece of memory, cut into blocks that a route's readers take.
+/// One layer's way into one piece of memory, cut into blocks that a route reads or copies.
 /// Made once a slot and used again and again: a transfer in steady state allocates nothing.
 /// </summary>
 public sealed class Transfer : IDisposable
@@ -26,7 +26,11 @@ public sealed class Transfer : IDisposable
     /// <summary>A copy needs no blocks, but a block's length is an int.</summary>
     const int CopyBlock = 1 << 30;
 
+    /// <summary>How long <see cref="Drain"/> waits for reads that the system does not end.</summary>
+    static readonly TimeSpan s_drainLimit = TimeSpan.FromSeconds(2);
+
     readonly ManualResetEventSlim _done = new(true);
+    readonly ManualResetEventSlim _settled = new(true);
     readonly FileExtent[] _hostRange = new FileExtent[1];
     IReadOnlyList<FileExtent> _extents = [];
     nint _source;
@@ -35,8 +39,7 @@ public sealed class Transfer : IDisposable
     int _extent;
     long _extentDone;
     long _memoryDone;
-    int _unclaimed;
-    int _unfinished;
+    int _unsettled;
     Exception? _error;
     volatile bool _isCancelled;
 
@@ -44,13 +47,13 @@ public sealed class Transfer : IDisposable
     public long Bytes { get; private set; }
 
     /// <summary>
-    /// Whether every block has been delivered, failed or been dropped. Host memory is no longer written then; to a
-    /// device's own memory every copy has been queued, and <see cref="Copied"/> completes when they are done.
+    /// Whether every block has been delivered, failed or been dropped. To a device's own memory every copy has been
+    /// queued then, and <see cref="Copied"/> completes when they are done.
     /// </summary>
     public bool IsComplete => _done.IsSet;
 
     /// <summary>Whether a block failed or was dropped: the memory does not hold the ranges.</summary>
-    public bool IsFaulted => IsComplete && (_error is not null || _isCancelled);
+    public bool IsFaulted => IsComplete && HasFailed;
 
     /// <summary>Completes when the bytes have arrived; null where they have once the transfer is complete.</summary>
     public IDeviceFence? Copied { get; internal set; }
@@ -63,14 +66,10 @@ public sealed class Transfer : IDisposable
     /// <summary>The number of the copy fence that is this transfer's.</summary>
     internal int CopyFence { get; private set; }
 
-    /// <summary>Its place in the order in which the route's transfers were begun.</summary>
-    internal long Turn { get; set; }
+    internal bool HasFailed => _error is not null || _isCancelled;
 
-    internal bool IsCancelled => _isCancelled;
-
-    internal int BlockCount => _unclaimed;
-
-    internal bool HasUnclaimed => _unclaimed > 0;
+    /// <summary>Blocks that nobody has claimed yet.</summary>
+    internal int Unclaimed { get; private set; }
 
     /// <summary>Sets out what is to be read; the ranges go to <paramref name="destination"/> one after the other.</summary>
     /// <param name="destination">4 KiB-aligned memory, the device's, for all of the ranges.</param>
@@ -108,21 +107,17 @@ public sealed class Transfer : IDisposable
         _error = null;
         _isCancelled = false;
         Bytes = 0;
-        var blocks = 0;
+        Unclaimed = 0;
         for (var i = 0; i < extents.Count; i++)
         {
             Bytes += extents[i].Length;
-            blocks += (int)((extents[i].Length + blockSize - 1) / blockSize);
+            Unclaimed += (int)((extents[i].Length + blockSize - 1) / blockSize);
         }
 
-        _unclaimed = _unfinished = blocks;
-        if (blocks > 0)
-        {
-            _done.Reset();
-        }
+        _done.Reset();
     }
 
-    /// <summary>The next block; callers hold the route's lock and have seen <see cref="HasUnclaimed"/>.</summary>
+    /// <summary>The next of the <see cref="Unclaimed"/> blocks; by the route's thread.</summary>
     internal Block Claim()
     {
         var extent = _extents[_extent];
@@ -136,37 +131,32 @@ public sealed class Transfer : IDisposable
             _extentDone = 0;
         }
 
-        _unclaimed--;
+        Unclaimed--;
         return block;
     }
 
-    /// <summary>Reports a block as delivered, failed (<paramref name="error"/>) or dropped. The first error is kept.</summary>
-    /// <param name="served">Called after the last block, before anyone may see the transfer complete; may fail too.</param>
-    internal void Finish(Exception? error, Action<Transfer>? served)
-    {
-        Keep(error);
-        if (Interlocked.Decrement(ref _unfinished) > 0)
-        {
-            return;
-        }
+    /// <summary>Keeps the first error.</summary>
+    internal void Fail(Exception error) => Interlocked.CompareExchange(ref _error, error, null);
 
-        try
+    /// <summary>Lets those who wait go on.</summary>
+    /// <param name="unsettled">Reads that were given up and may still write to the memory; each ends in <see cref="Settle"/>.</param>
+    internal void Complete(int unsettled)
+    {
+        if (unsettled > 0)
         {
-            served?.Invoke(this);
-        }
-        catch (Exception e)
-        {
-            Keep(e);
+            _settled.Reset();
+            Interlocked.Add(ref _unsettled, unsettled);
         }
 
         _done.Set();
     }
 
-    void Keep(Exception? error)
+    /// <summary>A read that was given up has ended after all.</summary>
+    internal void Settle()
     {
-        if (error is not null)
+        if (Interlocked.Decrement(ref _unsettled) == 0)
         {
-            Interlocked.CompareExchange(ref _error, error, null);
+            _settled.Set();
         }
     }
 
@@ -200,20 +190,29 @@ public sealed class Transfer : IDisposable
         return !_isCancelled ? true : throw new OperationCanceledException("The transfer was dropped.");
     }
 
-    /// <summary>Waits until the transfer is complete, whatever came of it.</summary>
-    public void Drain()
+    /// <summary>
+    /// Waits until the transfer is complete, whatever came of it. False where the system never ended a read: the memory
+    /// may still be written to and must not be given back.
+    /// </summary>
+    public bool Drain()
     {
         Cancel();
         _done.Wait();
+        return _settled.Wait(s_drainLimit);
     }
 
     public void Dispose()
     {
-        Drain();
-        _done.Dispose();
+        // A read that never ends keeps the events: it will set them.
+        if (Drain())
+        {
+            _done.Dispose();
+            _settled.Dispose();
+        }
     }
 
     /// <summary>One read or copy. All of offset, length and destination are multiples of 4096.</summary>
+    /// <param name="File">Index of the file.</param>
     /// <param name="Source">Host address, where the transfer copies; otherwise the block is read from the file.</param>
-    internal readonly record struct Block(int Shard, long Offset, int Length, nint Destination, nint Source);
+    internal readonly record struct Block(int File, long Offset, int Length, nint Destination, nint Source);
 }

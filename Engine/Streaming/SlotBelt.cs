@@ -18,7 +18,8 @@ public sealed class SlotBelt : IDisposable
     readonly IStorageRoute _route;
     readonly LayerLayout[] _cycle;
     readonly nint[] _hostAddresses;
-    readonly Slot[] _slots;
+    readonly DeviceMemory _memory;
+    readonly Transfer[] _slots;
     long _consumed;
     long _begun;
 
@@ -31,25 +32,26 @@ public sealed class SlotBelt : IDisposable
         _route = route;
         _cycle = [.. cycle];
         _hostAddresses = [.. _cycle.Select(l => hostAddress?.Invoke(l) ?? 0)];
-        _slots = new Slot[slotCount];
+        _slots = [.. Enumerable.Range(0, slotCount).Select(_ => new Transfer())];
+        SlotBytes = slotBytes;
+
+        // One block, so that the route registers it once.
+        _memory = device.Allocate(slotCount * slotBytes, "slots");
         try
         {
-            for (var i = 0; i < slotCount; i++)
-            {
-                _slots[i] = new(device.Allocate(slotBytes, $"slot {i}"), new Transfer());
-            }
+            _route.Attach(_memory);
         }
         catch
         {
-            Dispose();
+            _memory.Dispose();
             throw;
         }
     }
 
-    /// <summary>Address of the first slot.</summary>
-    public nint FirstSlot => _slots[0].Memory.Address;
+    /// <summary>Address of the first slot; the others follow it.</summary>
+    public nint FirstSlot => _memory.Address;
 
-    public long SlotBytes => _slots[0].Memory.Length;
+    public long SlotBytes { get; }
 
     /// <summary>Bytes from storage handed to compute since the belt was made.</summary>
     public long BytesConsumed { get; private set; }
@@ -83,23 +85,24 @@ public sealed class SlotBelt : IDisposable
     {
         var place = _consumed % _cycle.Length;
         Debug.Assert(_cycle[place] == layer, "Layers leave the belt in the order of the cycle.");
-        var slot = _slots[_consumed % _slots.Length];
-        WaitFor(slot.Transfer, cancellationToken);
-        if (slot.Transfer.Copied is { } copied)
+        var slot = (int)(_consumed % _slots.Length);
+        var transfer = _slots[slot];
+        WaitFor(transfer, cancellationToken);
+        if (transfer.Copied is { } copied)
         {
             _device.HostCopies!.AwaitOnDevice(copied);
         }
 
         if (_hostAddresses[place] == 0)
         {
-            BytesConsumed += slot.Transfer.Bytes;
+            BytesConsumed += transfer.Bytes;
         }
         else
         {
-            HostBytesConsumed += slot.Transfer.Bytes;
+            HostBytesConsumed += transfer.Bytes;
         }
 
-        return slot.Memory.Address;
+        return AddressOf(slot);
     }
 
     /// <summary>The layer last acquired is done with: its slot takes the next one.</summary>
@@ -124,14 +127,21 @@ public sealed class SlotBelt : IDisposable
 
     public void Dispose()
     {
-        Drain();
+        var isSettled = Drain();
         DeviceWork.Settle(_device, _slots.Length, _route.CopyFences + _slots.Length);
-        foreach (var slot in _slots)
+        Array.ForEach(_slots, s => s.Dispose());
+        if (isSettled)
         {
-            slot.Transfer?.Dispose();
-            slot.Memory?.Dispose();
+            _route.Detach(_memory);
+            _memory.Dispose();
+        }
+        else
+        {
+            _memory.Abandon();
         }
     }
+
+    nint AddressOf(int slot) => _memory.Address + slot * (nint)SlotBytes;
 
     void WaitFor(Transfer transfer, CancellationToken cancellationToken)
     {
@@ -161,19 +171,19 @@ public sealed class SlotBelt : IDisposable
         }
     }
 
-    bool HasFailed() => Array.Exists(_slots, s => s.Transfer.IsFaulted);
+    bool HasFailed() => Array.Exists(_slots, s => s.IsFaulted);
 
-    void Drain()
+    /// <summary>False where a read never ended, and may still write to its slot.</summary>
+    bool Drain()
     {
+        Array.ForEach(_slots, s => s.Cancel());
+        var isSettled = true;
         foreach (var slot in _slots)
         {
-            slot.Transfer?.Cancel();
+            isSettled &= slot.Drain();
         }
 
-        foreach (var slot in _slots)
-        {
-            slot.Transfer?.Drain();
-        }
+        return isSettled;
     }
 
     void BeginNext(IDeviceFence after)
@@ -183,16 +193,14 @@ public sealed class SlotBelt : IDisposable
         var (slot, layer, host) = (_slots[index], _cycle[place], _hostAddresses[place]);
         if (host == 0)
         {
-            slot.Transfer.Prepare(layer.Extents.Extents, slot.Memory.Address, _route.BlockSize, after, _route.CopyFences + index);
+            slot.Prepare(layer.Extents.Extents, AddressOf(index), _route.BlockSize, after, _route.CopyFences + index);
         }
         else
         {
-            slot.Transfer.PrepareCopy(host, layer.Bytes, slot.Memory.Address, after, _route.CopyFences + index);
+            slot.PrepareCopy(host, layer.Bytes, AddressOf(index), after, _route.CopyFences + index);
         }
 
         _begun++;
-        _route.Begin(slot.Transfer);
+        _route.Begin(slot);
     }
-
-    readonly record struct Slot(DeviceMemory Memory, Transfer Transfer);
 }

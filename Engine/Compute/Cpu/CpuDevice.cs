@@ -87,18 +87,7 @@ public sealed unsafe class CpuDevice : IComputeDevice
     public void Read(nint source, Span<byte> destination) =>
         new ReadOnlySpan<byte>((void*)source, destination.Length).CopyTo(destination);
 
-    public ulong Checksum(nint address, long bytes)
-    {
-        var sum = 0UL;
-        for (var done = 0L; done < bytes;)
-        {
-            var part = (int)Math.Min(bytes - done, 1 << 20);
-            sum += MemoryChecksum.Of(new ReadOnlySpan<byte>((void*)(address + (nint)done), part), done / sizeof(ulong));
-            done += part;
-        }
-
-        return sum;
-    }
+    public ulong Checksum(nint address, long bytes) => CpuChecksum.Of(workers, vectorBits, address, bytes);
 
     public IDeviceFence RecordFence(int slot) => CompletedFence.Instance;
 

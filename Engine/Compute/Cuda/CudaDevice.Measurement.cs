@@ -7,6 +7,12 @@ internal sealed partial class CudaDevice
 {
     BandwidthOp Bandwidth => field ??= new(launcher);
 
+    ChecksumOp Summing => field ??= new(launcher);
+
+    /// <summary>Where sums come together: a block of its own, because the reserved one is planned to the last byte.</summary>
+    DeviceBlock ChecksumResult => field ??= Own(
+        DeviceBlock.TryAllocate(context, sizeof(ulong)) ?? throw DeviceException.OutOfMemory(info.Name, sizeof(ulong), "a checksum"));
+
     /// <summary>Waits for what was issued before, and returns the device's own time for what <paramref name="issue"/> issues.</summary>
     public TimeSpan Time(Action issue)
     {
@@ -27,5 +33,24 @@ internal sealed partial class CudaDevice
     {
         Enter();
         Bandwidth.Run(memory.Address, memory.Length, memory.Address);
+    }
+
+    public unsafe ulong Checksum(nint address, long bytes)
+    {
+        Enter(nameof(Checksum));
+        var result = ChecksumResult.Value;
+        launcher.Interrupt();
+        Copies.Clear(context, result, sizeof(ulong), compute);
+        if (bytes > 0)
+        {
+            Summing.Run(address, bytes, result);
+        }
+
+        launcher.Interrupt();
+        Copies.Download(context, result, readback.Value, sizeof(ulong), compute);
+        compute.Synchronize();
+        var sum = *(ulong*)readback.Value;
+        stalls.Collect();
+        return sum;
     }
 }

@@ -137,20 +137,6 @@ internal sealed unsafe partial class CudaDevice : IComputeDevice
         stalls.Collect();
     }
 
-    public ulong Checksum(nint address, long bytes)
-    {
-        var part = new byte[ReadbackBytes];
-        var sum = 0UL;
-        for (var done = 0L; done < bytes; done += part.Length)
-        {
-            var read = part.AsSpan(0, (int)Math.Min(part.Length, bytes - done));
-            Read(address + (nint)done, read);
-            sum += MemoryChecksum.Of(read, done / sizeof(ulong));
-        }
-
-        return sum;
-    }
-
     public IDeviceFence RecordFence(int slot)
     {
         Enter(nameof(RecordFence));

@@ -52,13 +52,15 @@ public sealed class DriverTests
     }
 
     [Fact]
-    public void Both_libraries_are_looked_for_under_the_names_that_drivers_install()
+    public void Libraries_are_looked_for_under_the_names_that_drivers_install()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the names are Linux's");
         Assert.SkipWhen(Environment.GetEnvironmentVariable(NativeLibraries.CudaOverride) is not null, "another driver is named in the environment");
         Assert.Equal("libcuda.so.1", NativeLibraries.NamesOf(NativeLibraries.Cuda)[0]);
         Assert.Equal("libnvidia-ml.so.1", NativeLibraries.NamesOf(NativeLibraries.Nvml)[0]);
         Assert.Empty(NativeLibraries.NamesOf("libc"));
+        Assert.SkipWhen(Environment.GetEnvironmentVariable(NativeLibraries.CuFileOverride) is not null, "another cuFile is named in the environment");
+        Assert.Equal("libcufile.so.0", NativeLibraries.NamesOf(NativeLibraries.CuFile)[0]);
     }
 
     [Fact]

@@ -185,19 +185,21 @@ public sealed class StreamModelTests
             foreach (var route in (RouteKind[])[RouteKind.Auto, RouteKind.Mapped])
             {
                 File.Copy(Fixtures.DemoModel, path, overwrite: true);
+                var written = File.GetLastWriteTimeUtc(path);
                 using var model = StreamModel.Load(path, new() { Route = route, DeviceBudget = MemoryBudget.FromBytes(3 << 20), ContextLength = 256 }, null, Token);
                 await model.SubmitAsync(Greedy with { Prompt = Logs[0], MaxTokens = 2 }, Token);
                 Truncate(path, length / 3);
                 Assert.Equal("StorageReadFailed", await ErrorOf(model, Greedy with { Prompt = Logs[0] }));
                 Assert.Equal("StorageReadFailed", await ErrorOf(model, Greedy with { Prompt = Logs[0] }));
 
-                // Whole again, in the same file: the model recovers.
+                // Whole again, in the same file, and of the time it had: the model recovers.
                 using (var target = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
                 using (var source = File.OpenRead(Fixtures.DemoModel))
                 {
                     source.CopyTo(target);
                 }
 
+                File.SetLastWriteTimeUtc(path, written);
                 var after = await model.SubmitAsync(Greedy with { Prompt = Logs[0] }, Token);
                 Assert.Equal(FinishReason.Stop, after.FinishReason);
             }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 using NvStream.Storage;
+using NvStream.Storage.Uring;
 using NvStream.Tests.Async;
 
 namespace NvStream.Tests.Storage;
@@ -56,6 +57,76 @@ public sealed unsafe class RouteTests : IDisposable
         }
 
         Assert.True(route.BusyTime > TimeSpan.Zero);
+    }
+
+    [Theory]
+    [InlineData("io_uring", 1 << 20, 8)]
+    [InlineData("io_uring", 4096, 3)]
+    [InlineData("io_uring, registered", 1 << 20, 8)]
+    [InlineData("io_uring, registered", 65536, 32)]
+    [InlineData("threads", 65536, 3)]
+    [InlineData("overlapped", 65536, 4)]
+    public void Every_queue_reads_the_file(string name, int blockSize, int depth)
+    {
+        var expected = File.ReadAllBytes(Fixtures.DemoModel);
+        using var file = GgufFile.Open(Fixtures.DemoModel);
+        var files = StoredFiles.TryOpenDirect(StoredFile.Of(file), out var refusal);
+        Assert.SkipWhen(files is null, refusal);
+        var queue = OpenOrSkip(name, files!, depth);
+        using var route = new HostRoute(RouteKind.HostDirect, name, queue, files!, new(blockSize, depth));
+        using var memory = _device.Allocate((expected.Length + 4095) / 4096 * 4096, "test");
+        if (name.EndsWith("registered", StringComparison.Ordinal))
+        {
+            route.Attach(memory);
+            Assert.True(((UringReads)queue).HasRegistered);
+        }
+
+        using var transfer = new Transfer();
+        for (var round = 0; round < 5; round++)
+        {
+            new Span<byte>((void*)memory.Address, expected.Length).Clear();
+            transfer.Prepare([FileExtent.Around(0, 0, expected.Length)], memory.Address, blockSize);
+            route.Begin(transfer);
+            transfer.Wait(Token);
+            Assert.True(new ReadOnlySpan<byte>((void*)memory.Address, expected.Length).SequenceEqual(expected));
+        }
+
+        route.Detach(memory);
+    }
+
+    [Fact]
+    public void A_file_that_is_written_to_while_it_is_in_use_is_an_error_and_one_that_is_replaced_is_not()
+    {
+        using var folder = new NvStream.Tests.Gguf.TemporaryFolder();
+        var path = folder.File("model.gguf");
+        File.Copy(Fixtures.DemoModel, path);
+        using var file = GgufFile.Open(path);
+
+        // Another file takes the name before the route opens it: the one that was opened is meant.
+        File.Move(path, path + ".old");
+        File.WriteAllBytes(path, new byte[file.Size]);
+        using var route = OpenOrSkip(RouteKind.HostDirect, file, new(1 << 20, 2));
+        using var memory = _device.Allocate(1 << 20, "test");
+        using var transfer = new Transfer();
+        void Read()
+        {
+            transfer.Prepare([FileExtent.Around(0, 0, 1 << 20)], memory.Address, 1 << 20);
+            route.Begin(transfer);
+            transfer.Wait(Token);
+        }
+
+        Read();
+        Assert.True(new ReadOnlySpan<byte>((void*)memory.Address, 1 << 20).SequenceEqual(File.ReadAllBytes(Fixtures.DemoModel).AsSpan(0, 1 << 20)));
+
+        using (var write = new FileStream(path + ".old", FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            write.Position = 4096;
+            write.WriteByte(1);
+        }
+
+        var error = Assert.Throws<StorageException>(Read);
+        Assert.Equal("StorageReadFailed", error.ErrorId);
+        Assert.Contains("written to", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -155,6 +226,21 @@ public sealed unsafe class RouteTests : IDisposable
 
         NativeMemory.AlignedFree(memory);
         Assert.InRange(System.Diagnostics.Process.GetCurrentProcess().Threads.Count, 1, threads + 4);
+    }
+
+    static IReadQueue OpenOrSkip(string name, StoredFiles files, int depth)
+    {
+        switch (name)
+        {
+            case "threads":
+                return new ThreadedReads(files, depth);
+            case "overlapped":
+                return new OverlappedReads(files, depth);
+            default:
+                var ring = UringReads.TryOpen(files, depth, out var refusal);
+                Assert.SkipWhen(ring is null, $"io_uring cannot be had: {refusal}");
+                return ring!;
+        }
     }
 
     IStorageRoute OpenOrSkip(RouteKind kind, GgufFile file, RouteOptions options)

@@ -1,77 +1,50 @@
 using NvStream.Compute;
-using System.Runtime.InteropServices;
 using NvStream.Gguf;
 using NvStream.Storage;
+using NvStream.Tests.Storage;
 
 namespace NvStream.Tests.Streaming;
 
 /// <summary>
-/// A route that writes each block's file offset into memory instead of reading a file, as late and as out of order as
-/// the seed says, and fails where it is told to.
+/// The route into host slots over reads that are late and out of order as the seed says, and fail where they are told
+/// to. Memory gets each word's file offset.
 /// </summary>
 sealed unsafe class FakeRoute : IStorageRoute
 {
-    readonly ReaderPool _readers;
-    readonly Random _random;
-    readonly BusyClock _busy = new();
+    readonly HostRoute _route;
 
-    public FakeRoute(int seed, int depth = 4, int maxDelayMicroseconds = 200)
+    public FakeRoute(int seed, int depth = 4, int maxDelayMicroseconds = 200, TimeSpan? timeLimit = null)
     {
-        _random = new(seed);
-        _readers = new(depth, "fake", (transfer, block) =>
+        Reads = new(depth, seed, maxDelayMicroseconds)
         {
-            transfer.After?.Wait();
-            _busy.Enter();
-            int delay;
-            lock (_random)
-            {
-                delay = _random.Next(maxDelayMicroseconds + 1);
-            }
-
-            var until = System.Diagnostics.Stopwatch.GetTimestamp() + delay * System.Diagnostics.Stopwatch.Frequency / 1_000_000;
-            while (System.Diagnostics.Stopwatch.GetTimestamp() < until)
-            {
-                Thread.Yield();
-            }
-
-            _busy.Leave();
-
-            if (FailAt is { } offset && block.Offset <= offset && offset < block.Offset + block.Length)
-            {
-                throw StorageException.ReadFailed("fake", Kind, block.Offset, block.Length, 0);
-            }
-
-            for (var i = 0; i < block.Length; i += sizeof(long))
-            {
-                *(long*)(block.Destination + i) = block.Offset + i;
-            }
-        });
+            Fault = r => FailAt is { } offset && r.Offset <= offset && offset < r.Offset + r.Length ? (0, new("a test's")) : (r.Length, null),
+        };
+        var options = new RouteOptions(FileExtent.Alignment, depth) { TimeLimit = timeLimit ?? TimeSpan.FromSeconds(30) };
+        _route = new(RouteKind.HostDirect, "a test's", Reads, StoredFiles.OpenCached([Endless]), options);
     }
+
+    public FakeReads Reads { get; }
 
     /// <summary>File offset whose block fails.</summary>
     public long? FailAt { get; set; }
 
-    public RouteKind Kind => RouteKind.HostDirect;
+    public RouteKind Kind => _route.Kind;
 
-    public string Reason => "a test's";
+    public string Reason => _route.Reason;
 
-    public int BlockSize => FileExtent.Alignment;
+    public int BlockSize => _route.BlockSize;
 
-    public int CopyFences => 0;
+    public int CopyFences => _route.CopyFences;
 
-    public TimeSpan BusyTime => _busy.Elapsed;
+    public TimeSpan BusyTime => _route.BusyTime;
 
-    public void Attach(DeviceMemory memory)
-    {
-    }
+    public void Attach(DeviceMemory memory) => _route.Attach(memory);
 
-    public void Detach(DeviceMemory memory)
-    {
-    }
+    public void Detach(DeviceMemory memory) => _route.Detach(memory);
 
-    public void Begin(Transfer transfer) => _readers.Begin(transfer);
+    public void Begin(Transfer transfer) => _route.Begin(transfer);
 
-    public void Dispose() => _readers.Dispose();
+    public void Dispose() => _route.Dispose();
 
     /// <summary>Whether memory holds what this route writes for the extents.</summary>
     public static bool Holds(nint address, IEnumerable<FileExtent> extents)
@@ -89,4 +62,7 @@ sealed unsafe class FakeRoute : IStorageRoute
 
         return true;
     }
+
+    /// <summary>A file that is never read and as long as any.</summary>
+    static StoredFile Endless { get; } = new("fake", long.MaxValue, File.OpenHandle(Fixtures.DemoModel));
 }

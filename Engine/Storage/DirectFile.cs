@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace NvStream.Storage;
 
 /// <summary>Opening files for positional reads past the page cache, where system and file system allow it.</summary>
-static partial class ShardFile
+static partial class DirectFile
 {
     const int ReadOnly = 0;
     const int CloseOnExec = 0x80000;
@@ -16,9 +16,10 @@ static partial class ShardFile
     static int DirectFlag => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
 
     /// <summary>Opens for direct reads and proves it with one; null with the reason where that is refused.</summary>
-    public static SafeFileHandle? OpenDirect(string path, out string refusal)
+    public static SafeFileHandle? Open(StoredFile file, out string refusal)
     {
         refusal = "";
+        var path = file.Path;
         SafeFileHandle handle;
         if (OperatingSystem.IsLinux())
         {
@@ -29,7 +30,7 @@ static partial class ShardFile
                 return null;
             }
 
-            handle = new SafeFileHandle(Open(path, ReadOnly | DirectFlag | CloseOnExec), ownsHandle: true);
+            handle = OpenSame(file);
             if (handle.IsInvalid)
             {
                 refusal = $"opening '{path}' with O_DIRECT was refused ({Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())})";
@@ -39,7 +40,7 @@ static partial class ShardFile
         }
         else if (OperatingSystem.IsWindows())
         {
-            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, NoBuffering);
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, NoBuffering | FileOptions.Asynchronous);
         }
         else
         {
@@ -55,6 +56,14 @@ static partial class ShardFile
         }
 
         return handle;
+    }
+
+    /// <summary>The file that the handle means, even when its name is gone or another's by now.</summary>
+    static SafeFileHandle OpenSame(StoredFile file)
+    {
+        const int Flags = ReadOnly | CloseOnExec;
+        var link = Open(FormattableString.Invariant($"/proc/self/fd/{file.Handle.DangerousGetHandle()}"), Flags | DirectFlag);
+        return new(link >= 0 || Directory.Exists("/proc/self/fd") ? link : Open(file.Path, Flags | DirectFlag), ownsHandle: true);
     }
 
     static unsafe string? ProbeRead(SafeFileHandle handle)

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace NvStream.Compute.Cuda.Driver;
+namespace NvStream.Compute;
 
 /// <summary>What came of looking for a native library under several names.</summary>
 /// <param name="Handle">0 where none could be loaded.</param>

@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
 
-namespace NvStream.Compute.Cuda.Driver;
+namespace NvStream.Compute;
 
 /// <summary>
 /// The native libraries that the engine looks for itself, because their names differ between systems and their absence
@@ -15,8 +15,14 @@ internal static class NativeLibraries
     /// <summary>Import name of NVIDIA's management library.</summary>
     public const string Nvml = "nvstream-nvml";
 
+    /// <summary>Import name of cuFile, which reads files into a card's memory.</summary>
+    public const string CuFile = "nvstream-cufile";
+
     /// <summary>Names a driver library to be used and no other.</summary>
     public const string CudaOverride = "NVSTREAM_CUDA_LIBRARY";
+
+    /// <summary>Names a cuFile library to be used and no other.</summary>
+    public const string CuFileOverride = "NVSTREAM_CUFILE_LIBRARY";
 
     static readonly Lock Gate = new();
     static readonly Dictionary<string, LibrarySearch> Found = [];
@@ -48,7 +54,7 @@ internal static class NativeLibraries
 
     /// <summary>
     /// File names of a library, the likeliest first. The folders are those that container runtimes and WSL mount and
-    /// that a minimal image's loader does not know.
+    /// the CUDA toolkit installs to, and that a minimal image's loader does not know.
     /// </summary>
     public static IReadOnlyList<string> NamesOf(string library) => library switch
     {
@@ -57,10 +63,18 @@ internal static class NativeLibraries
         Cuda => ["libcuda.so.1", "libcuda.so", "/usr/local/nvidia/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"],
         Nvml when OperatingSystem.IsWindows() => ["nvml.dll"],
         Nvml => ["libnvidia-ml.so.1", "libnvidia-ml.so", "/usr/local/nvidia/lib64/libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1"],
+        CuFile when Environment.GetEnvironmentVariable(CuFileOverride) is { Length: > 0 } path => [path],
+        CuFile when OperatingSystem.IsLinux() =>
+        [
+            "libcufile.so.0", "libcufile.so", "/usr/local/cuda/lib64/libcufile.so.0",
+            RuntimeInformation.ProcessArchitecture == Architecture.Arm64
+                ? "/usr/local/cuda/targets/sbsa-linux/lib/libcufile.so.0"
+                : "/usr/local/cuda/targets/x86_64-linux/lib/libcufile.so.0",
+        ],
         _ => [],
     };
 
     /// <summary>0 lets the runtime look as it would have without a resolver.</summary>
     static nint Resolve(string library, Assembly assembly, DllImportSearchPath? path) =>
-        library is Cuda or Nvml ? Load(library).Handle : 0;
+        library is Cuda or Nvml or CuFile ? Load(library).Handle : 0;
 }
