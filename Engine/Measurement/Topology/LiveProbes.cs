@@ -3,12 +3,12 @@ using NvStream.Storage.Uring;
 
 namespace NvStream.Measurement.Topology;
 
-/// <summary>What files do not tell and only trying does.</summary>
+/// <summary>What files do not tell, and only trying does.</summary>
 internal static class LiveProbes
 {
     /// <summary>Sets up a ring and gives why that was refused; null where it works.</summary>
-    public static Func<string?> IoUring => UringReads.Refusal;
+    public static string? IoUring() => UringReads.Refusal();
 
     /// <summary>The version of the cuFile library; null where it is not there.</summary>
-    public static Func<string?> CuFileVersion => () => CuFileDriver.Version(out _);
+    public static string? CuFileVersion() => CuFileDriver.Version(out _);
 }

@@ -55,7 +55,7 @@ public sealed class TopologyHostileTests
     public void Random_bytes_in_the_mount_table_are_survived()
     {
         var random = new Random(4);
-        for (var round = 0; round < 40; round++)
+        for (var round = 0; round < 10; round++)
         {
             using var tree = TopologyTree.Unpack("server", (path, text) =>
             {
@@ -155,13 +155,10 @@ public sealed class TopologyHostileTests
     {
         foreach (var path in Paths)
         {
-            foreach (var gpu in new[] { null, TopologyTree.H100, TopologyTree.H200 })
-            {
-                var found = tree.Environment(path, gpu);
-                Assert.All(found.MissingConditions, c => Assert.All([c.Name, c.Found, c.Needed, c.Remedy], text => Assert.False(string.IsNullOrEmpty(text))));
-                Assert.All(found.Drives, d => Assert.True(d.Size >= 0));
-                Assert.True(found.Stack.Count < 100 && found.Drives.Count < 100);
-            }
+            var found = tree.Environment(path, TopologyTree.H100);
+            Assert.All(found.MissingConditions, c => Assert.All([c.Name, c.Found, c.Needed, c.Remedy], text => Assert.False(string.IsNullOrEmpty(text))));
+            Assert.All(found.Drives, d => Assert.True(d.Size >= 0));
+            Assert.True(found.Stack.Count < 100 && found.Drives.Count < 100);
         }
 
         Assert.NotNull(MachineDevices.Describe(TopologyTree.H100, tree.Tree, () => null).GpuDirectReason);
