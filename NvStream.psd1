@@ -15,6 +15,7 @@
         'Get-StreamModel'
         'Import-StreamModel'
         'Invoke-StreamInference'
+        'Measure-NvmePath'
         'Remove-StreamModel'
     )
     FunctionsToExport    = @()

@@ -25,14 +25,15 @@ static class ErrorRecords
 
     static ErrorCategory Category(string errorId) => errorId switch
     {
-        "GgufNotFound" or "ModelNotFound" => ErrorCategory.ObjectNotFound,
+        "GgufNotFound" or "ModelNotFound" or "PathNotFound" => ErrorCategory.ObjectNotFound,
         "GgufInvalid" or "GgufTruncated" or "TokenizerInvalid" or "ChatTemplateFailed" or "ChatTemplateRejected" or "ConfigurationInvalid" => ErrorCategory.InvalidData,
         "GgufVersionUnsupported" or "ArchitectureUnsupported" or "TensorTypeUnsupported" or "TokenizerUnsupported" or "ChatTemplateUnsupported" => ErrorCategory.NotImplemented,
         "DeviceBudgetTooSmall" or "HostMemoryTooSmall" or "ContextLengthExceeded" or "ChatTemplateLimit" => ErrorCategory.LimitsExceeded,
         "RouteUnavailable" or "CudaUnavailable" => ErrorCategory.ResourceUnavailable,
         "CubinMissing" => ErrorCategory.NotInstalled,
         "CudaError" => ErrorCategory.DeviceError,
-        "StorageReadFailed" => ErrorCategory.ReadError,
+        "StorageReadFailed" or "PathUnreadable" => ErrorCategory.ReadError,
+        "ScratchFileFailed" => ErrorCategory.WriteError,
         "ModelNameInUse" => ErrorCategory.ResourceExists,
         "ModelDisposed" => ErrorCategory.InvalidOperation,
         "PromptEmpty" or "ArgumentInvalid" or "DeviceUnknown" or "ChatTemplateMissing" => ErrorCategory.InvalidArgument,

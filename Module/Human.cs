@@ -43,6 +43,17 @@ public static class Human
         _ => time.ToString(@"d\.hh\:mm\:ss", CultureInfo.InvariantCulture),
     };
 
+    /// <summary>"85 µs", "4.2 ms", "1.3 s": of one read.</summary>
+    public static string Latency(TimeSpan time) => time switch
+    {
+        { TotalMilliseconds: < 1 } => Format("{0:0} µs", time.TotalMicroseconds),
+        { TotalMilliseconds: < 100 } => Format("{0:0.0} ms", time.TotalMilliseconds),
+        _ => Time(time),
+    };
+
+    /// <summary>"64 KB", "16 MB": bytes that are a round number of some unit.</summary>
+    public static string BlockSize(int bytes) => Bytes(bytes).Replace(".0 ", " ", StringComparison.Ordinal);
+
     /// <summary>"42%".</summary>
     public static string Percent(double share) => Format("{0:0}%", share * 100);
 

@@ -134,8 +134,4 @@ public sealed class ImportStreamModelCommand : PathCmdlet
             WriteWarning($"{model.Name}: HostBudget is not used: the CPU device has no middle tier.");
         }
     }
-
-    bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
-        ? ((SwitchParameter)given).IsPresent
-        : LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"));
 }

@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using NvStream.Configuration;
-using NvStream.Gguf;
 using NvStream.Inference;
 
 namespace NvStream.Commands;
@@ -145,31 +144,18 @@ public sealed class InvokeStreamInferenceCommand : StreamCmdlet
 
     StreamModel FindModel(StreamDefaults defaults)
     {
-        switch (Model is PSObject wrapped ? wrapped.BaseObject : Model)
+        if (Model is null)
         {
-            case null:
-                var loaded = LoadedModels.All;
-                return loaded.Count == 1 ? loaded[0] : throw ModuleException.ModelAmbiguous(loaded);
-            case StreamModel { IsDisposed: true } model:
-                throw InferenceException.ModelDisposed(model.Name);
-            case StreamModel model:
-                return model;
-            case string name:
-                return LoadedModels.Find(name) ?? ImportOwn(name, defaults);
-            case FileInfo file:
-                return ImportOwn(file.FullName, defaults);
-            case var other:
-                throw ModuleException.NotAModel(other);
+            var all = LoadedModels.All;
+            return all.Count == 1 ? all[0] : throw ModuleException.ModelAmbiguous(all);
         }
+
+        var (loaded, file) = FindModel(Model);
+        return loaded ?? ImportOwn(file, defaults);
     }
 
-    StreamModel ImportOwn(string path, StreamDefaults defaults)
+    StreamModel ImportOwn(string file, StreamDefaults defaults)
     {
-        if (!TryResolveFile(path, out var file))
-        {
-            throw path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? GgufException.NotFound(path) : ModuleException.ModelNotFound(path, LoadedModels.All);
-        }
-
         var options = defaults.Apply(new ModelOptions { Name = Path.GetFileNameWithoutExtension(file) }, _ => false, WriteVerbose, WriteWarning);
         return _ownModel = new ModelLoader(this, Pump, StopToken).Load(file, options);
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Management.Automation;
 using NvStream.Inference;
 using NvStream.Streaming;
@@ -8,21 +7,18 @@ namespace NvStream.Commands;
 /// <summary>Loads a model on a worker thread and shows how it goes.</summary>
 sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopping)
 {
-    const int ProgressId = 0x4E56;
-    static readonly TimeSpan ProgressInterval = TimeSpan.FromMilliseconds(200);
-
     /// <exception cref="NvStreamException">The model cannot be had.</exception>
     /// <exception cref="OperationCanceledException">The pipeline stops; what was allocated is freed.</exception>
     public StreamModel Load(string path, ModelOptions options)
     {
-        var activity = $"Importing {options.Name}";
+        var display = new ProgressDisplay(cmdlet, pump, $"Importing {options.Name}");
         StreamModel? model = null;
         try
         {
             model = pump.Run(
-                () => StreamModel.Load(path, options, new Reporter(this, activity), stopping),
+                () => StreamModel.Load(path, options, new Reporter(display), stopping),
                 abandoned: late => late.Dispose());
-            ShowEnd(activity);
+            display.End();
             Explain(model);
             return model;
         }
@@ -32,7 +28,7 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
             model?.Dispose();
             if (!stopping.IsCancellationRequested)
             {
-                ShowEnd(activity);
+                display.End();
             }
 
             throw;
@@ -56,41 +52,8 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
         cmdlet.WriteVerbose($"{model.Name}: loaded in {Human.Time(model.LoadTime)}.");
     }
 
-    void ShowEnd(string activity) => cmdlet.WriteProgress(new(ProgressId, activity, "Done") { RecordType = ProgressRecordType.Completed });
-
-    // From the loading thread, which never waits for the pipeline thread: a report may be lost.
-    void ShowSoon(string activity, LoadProgress progress) => pump.TryPost(() => Show(activity, progress));
-
-    void Show(string activity, LoadProgress progress)
+    sealed class Reporter(ProgressDisplay display) : IProgress<LoadProgress>
     {
-        var record = new ProgressRecord(
-            ProgressId, activity,
-            $"{progress.Activity}: {Human.Bytes(progress.BytesDone)} of {Human.Bytes(progress.BytesTotal)}, {Human.ByteRate(progress.BytesPerSecond)}");
-        if (progress.BytesTotal > 0)
-        {
-            record.PercentComplete = (int)Math.Clamp(100 * progress.BytesDone / progress.BytesTotal, 0, 100);
-        }
-
-        if (progress.BytesPerSecond > 0)
-        {
-            record.SecondsRemaining = (int)Math.Min(int.MaxValue, (progress.BytesTotal - progress.BytesDone) / progress.BytesPerSecond);
-        }
-
-        cmdlet.WriteProgress(record);
-    }
-
-    /// <summary>Runs on the loading thread: lets a report through five times a second, and never makes loading wait.</summary>
-    sealed class Reporter(ModelLoader loader, string activity) : IProgress<LoadProgress>
-    {
-        long _last;
-
-        public void Report(LoadProgress value)
-        {
-            if (_last == 0 || Stopwatch.GetElapsedTime(_last) >= ProgressInterval)
-            {
-                _last = Stopwatch.GetTimestamp();
-                loader.ShowSoon(activity, value);
-            }
-        }
+        public void Report(LoadProgress value) => display.Report(value.Activity, value.BytesDone, value.BytesTotal, value.BytesPerSecond);
     }
 }

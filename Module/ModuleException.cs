@@ -30,6 +30,10 @@ sealed class ModuleException(string errorId, string message, string remedy) : Nv
     public static ModuleException NotAFile(string path, string why) => new(
         "GgufNotFound", $"'{path}' {why}.", "Give the path of a GGUF file in a file system.");
 
+    /// <summary>Nothing to measure.</summary>
+    public static ModuleException PathNotFound(string path, string why) => new(
+        "PathNotFound", $"'{path}' {why}.", "Give the path of a file to read, or of a folder on the drive to measure.");
+
     public static ModuleException PromptInvalid(object? value) => new(
         "PromptInvalid",
         value is null ? "A null was piped where a prompt was expected." : $"A {value.GetType().Name} is neither a string nor has it a Prompt property that is one.",

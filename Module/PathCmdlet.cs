@@ -26,39 +26,30 @@ public abstract partial class PathCmdlet : StreamCmdlet
     {
         try
         {
-            ProviderInfo provider;
-            IEnumerable<string> found = isLiteral
-                ? [SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out provider, out _)]
-                : SessionState.Path.GetResolvedProviderPathFromPSPath(path, out provider);
-            if (provider.Name != "FileSystem")
+            var found = FindPaths(path, isLiteral, out var provider);
+            if (provider is not ("FileSystem" or ""))
             {
-                throw ModuleException.NotAFile(path, $"is a {provider.Name} path");
+                throw ModuleException.NotAFile(path, $"is a {provider} path");
             }
 
             if (!isLiteral && WildcardPattern.ContainsWildcardCharacters(path))
             {
                 // A pattern that takes in a whole split set means the set, not each of its parts.
-                found = found.Where(f => File.Exists(f) && !LaterPart.IsMatch(f));
+                found.RemoveAll(f => !File.Exists(f) || LaterPart.IsMatch(f));
             }
 
-            List<string> files = [.. found];
-            if (files.Count == 0 || (isLiteral && !File.Exists(files[0]) && !Directory.Exists(files[0])))
+            if (found.Count == 0)
             {
                 throw GgufException.NotFound(path);
             }
 
-            return files.Exists(Directory.Exists) ? throw ModuleException.NotAFile(path, "is a folder") : files;
+            return found.Exists(Directory.Exists) ? throw ModuleException.NotAFile(path, "is a folder") : found;
         }
         catch (NvStreamException e)
         {
             WriteError(e, path);
+            return [];
         }
-        catch (Exception e) when (e is ItemNotFoundException or ProviderNotFoundException or System.Management.Automation.DriveNotFoundException)
-        {
-            WriteError(GgufException.NotFound(path, e), path);
-        }
-
-        return [];
     }
 
     [GeneratedRegex(@"-(?!00001-)\d{5}-of-\d{5}\.gguf$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

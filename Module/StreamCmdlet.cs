@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using NvStream.Configuration;
+using NvStream.Gguf;
 using NvStream.Inference;
 
 namespace NvStream.Commands;
@@ -30,6 +31,23 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
 
     /// <summary>Only signals: the pipeline thread and the workers see it and leave.</summary>
     protected sealed override void StopProcessing() => _stop.Cancel();
+
+    /// <summary>
+    /// On the pipeline thread, for what a worker has posted: writes, and where that ends the invocation (a stop, an error
+    /// action, a pipeline that has enough) tells the worker so.
+    /// </summary>
+    private protected void Write(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch
+        {
+            _stop.Cancel();
+            throw;
+        }
+    }
 
     private protected virtual void Begin()
     {
@@ -74,7 +92,7 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>The full path of an existing file; false where there is none.</summary>
-    private protected bool TryResolveFile(string path, out string file)
+    bool TryResolveFile(string path, out string file)
     {
         try
         {
@@ -87,6 +105,55 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
             return false;
         }
     }
+
+    /// <summary>Full paths in the file system that a path or pattern means; empty where there is nothing of that name.</summary>
+    /// <param name="provider">The path's provider; there are paths only where it is FileSystem.</param>
+    private protected List<string> FindPaths(string path, bool isLiteral, out string provider)
+    {
+        provider = "";
+        try
+        {
+            ProviderInfo info;
+            IEnumerable<string> found = isLiteral
+                ? [SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out info, out _)]
+                : SessionState.Path.GetResolvedProviderPathFromPSPath(path, out info);
+            provider = info.Name;
+            return provider == "FileSystem" ? [.. found.Where(f => File.Exists(f) || Directory.Exists(f))] : [];
+        }
+        catch (Exception e) when (e is ItemNotFoundException or ProviderNotFoundException or System.Management.Automation.DriveNotFoundException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>What a parameter that names a model means: a model that is loaded, or else the file of one.</summary>
+    /// <exception cref="NvStreamException">ModelDisposed, ModelNotFound, GgufNotFound.</exception>
+    private protected (StreamModel? Loaded, string File) FindModel(object argument)
+    {
+        switch (argument is PSObject wrapped ? wrapped.BaseObject : argument)
+        {
+            case StreamModel { IsDisposed: true } model:
+                throw InferenceException.ModelDisposed(model.Name);
+            case StreamModel model:
+                return (model, model.Path);
+            case string name when LoadedModels.Find(name) is { } model:
+                return (model, model.Path);
+            case string path when TryResolveFile(path, out var file):
+                return (null, file);
+            case string path:
+                throw path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? GgufException.NotFound(path) : ModuleException.ModelNotFound(path, LoadedModels.All);
+            case FileInfo { Exists: true } file:
+                return (null, file.FullName);
+            case FileInfo file:
+                throw GgufException.NotFound(file.FullName);
+            case var other:
+                throw ModuleException.NotAModel(other);
+        }
+    }
+
+    private protected bool IsWhatIf => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+        ? ((SwitchParameter)given).IsPresent
+        : LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"));
 
     private protected bool IsGiven(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
 

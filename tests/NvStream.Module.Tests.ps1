@@ -1,6 +1,6 @@
 BeforeAll {
     . "$PSScriptRoot/TestModule.ps1"
-    $cmdlets = 'Get-StreamDevice', 'Get-StreamModel', 'Import-StreamModel', 'Invoke-StreamInference', 'Remove-StreamModel'
+    $cmdlets = 'Get-StreamDevice', 'Get-StreamModel', 'Import-StreamModel', 'Invoke-StreamInference', 'Measure-NvmePath', 'Remove-StreamModel'
 
     function Invoke-Fresh([string]$Script) { pwsh -NoProfile -NonInteractive -Command "`$ErrorActionPreference = 'Stop'; $Script" }
 }
@@ -39,7 +39,7 @@ Describe 'The NvStream module' {
     }
 
     Context 'cmdlets' {
-        It '<_> has an output type or writes nothing' -ForEach 'Get-StreamDevice', 'Get-StreamModel', 'Import-StreamModel', 'Invoke-StreamInference' {
+        It '<_> has an output type or writes nothing' -ForEach 'Get-StreamDevice', 'Get-StreamModel', 'Import-StreamModel', 'Invoke-StreamInference', 'Measure-NvmePath' {
             (Get-Command $_).OutputType.Count | Should -BeGreaterThan 0
         }
 
@@ -63,7 +63,7 @@ Describe 'The NvStream module' {
         }
 
         It 'support -WhatIf and -Confirm where they change something' {
-            'Import-StreamModel', 'Remove-StreamModel' | ForEach-Object { (Get-Command $_).Parameters.Keys | Should -Contain 'WhatIf' }
+            'Import-StreamModel', 'Measure-NvmePath', 'Remove-StreamModel' | ForEach-Object { (Get-Command $_).Parameters.Keys | Should -Contain 'WhatIf' }
         }
     }
 
@@ -74,7 +74,7 @@ Describe 'The NvStream module' {
             $text | Should -Match 'NVSTREAM__'
         }
 
-        It '<_> has a synopsis, examples and every parameter' -ForEach 'Get-StreamDevice', 'Get-StreamModel', 'Import-StreamModel', 'Invoke-StreamInference', 'Remove-StreamModel' {
+        It '<_> has a synopsis, examples and every parameter' -ForEach 'Get-StreamDevice', 'Get-StreamModel', 'Import-StreamModel', 'Invoke-StreamInference', 'Measure-NvmePath', 'Remove-StreamModel' {
             $help = Get-Help $_ -Full
             $help.Synopsis.Trim() | Should -Not -BeLike "$_*"
             @($help.examples.example).Count | Should -BeGreaterThan 0
