@@ -4,7 +4,8 @@ namespace NvStream.Storage.CuFile;
 
 /// <summary>
 /// Reads by cuFile's batches. A batch can be submitted again only when all of its reads have ended, so there are several,
-/// with twice as many entries together as reads may be in flight: none waits for another's slowest.
+/// with twice as many entries together as reads may be in flight: few reads wait for the slowest of a batch. With one
+/// entry a batch none does.
 /// </summary>
 sealed class CuFileReads : IReadQueue
 {
@@ -46,7 +47,7 @@ sealed class CuFileReads : IReadQueue
         _events = new CuFileEvent[_entries];
         _added = new(depth);
         _unstarted = new(depth);
-        _batches = new Batch?[2 * ((depth + _entries - 1) / _entries)];
+        _batches = new Batch?[_entries == 1 ? depth : 2 * ((depth + _entries - 1) / _entries)];
         try
         {
             for (; _free < _batches.Length; _free++)
