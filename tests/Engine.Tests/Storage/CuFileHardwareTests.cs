@@ -131,7 +131,8 @@ public sealed class CuFileHardwareTests : IDisposable
         Assert.SkipUnless(CuFileDriver.Version(out var reason) is not null || Environment.GetEnvironmentVariable(Claim) == "1", reason);
         var path = Path.Combine(_folder, "file.bin");
         File.WriteAllBytes(path, bytes);
-        var file = ShardFile.OpenDirect(path, out var refusal);
+        using var handle = File.OpenHandle(path);
+        var file = DirectFile.Open(new(path, bytes.Length, handle), out var refusal);
         Assert.SkipWhen(file is null, refusal);
         return file!;
     }
