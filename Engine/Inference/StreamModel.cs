@@ -38,8 +38,11 @@ public sealed class StreamModel : IDisposable
         Plan = plan;
         Device = device.Info is { Kind: not DeviceKind.Cpu } gpu ? $"{gpu.Kind}:{gpu.Index}" : "Cpu";
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
+        var routing = new RouteOptions(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes);
+        var choice = ChooseRoute(options.Route, routing, cancellationToken);
         device.Reserve(plan.ReservedBytes);
-        _route = owned.Add(StorageRoutes.Open(options.Route, model.File, device, new(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes)));
+        _route = owned.Add(StorageRoutes.Open(choice.Kind, model.File, device, routing));
+        RouteReason = choice.Why is { Length: > 0 } why ? $"{_route.Reason}; {why}" : _route.Reason;
         _cache = owned.Add(new KvCache(device, model.Spec, plan.KvTokens));
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassSequences));
         _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
@@ -86,7 +89,7 @@ public sealed class StreamModel : IDisposable
 
     public RouteKind Route => _route.Kind;
 
-    public string RouteReason => _route.Reason;
+    public string RouteReason { get; }
 
     public TimeSpan LoadTime { get; }
 
@@ -202,6 +205,12 @@ public sealed class StreamModel : IDisposable
         _device.Dispose();
         _model.Dispose();
     }
+
+    /// <summary>Before anything is reserved: a probe needs some of the device's memory for itself.</summary>
+    RouteChoice ChooseRoute(RouteKind asked, RouteOptions routing, CancellationToken cancellationToken) => asked == RouteKind.Auto
+        ? new RouteProbe(RouteMemory.OfUser()).Choose(
+            StoredFile.Of(_model.File), _device, routing, Plan.BytesPerPass, Plan.DeviceBudget, cancellationToken)
+        : new(asked, "");
 
     static ResidencyPlan MakePlan(ModelFile model, IComputeDevice device, ModelOptions options)
     {

@@ -10,10 +10,8 @@ public static class MachineDevices
     /// <param name="log">Gets what was looked for.</param>
     public static IReadOnlyList<DeviceInfo> List(Action<string>? log = null)
     {
-        var devices = ComputeDevices.List(log);
-        return devices.Any(d => d.Kind == DeviceKind.Cuda)
-            ? [.. devices.Select(d => Describe(d, SystemTree.Live, LiveProbes.CuFileVersion))]
-            : devices;
+        var tree = SystemTree.Live();
+        return [.. ComputeDevices.List(log).Select(d => Describe(d, tree, LiveProbes.CuFileVersion))];
     }
 
     /// <param name="cuFileVersion">Gives null where cuFile is not there; without it nothing is said of cuFile.</param>

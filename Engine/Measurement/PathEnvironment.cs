@@ -76,7 +76,7 @@ public sealed record PathEnvironment
     /// <param name="gpu">Null, or the CPU's, for the processor alone: then nothing is said of what only a GPU needs.</param>
     /// <exception cref="ArgumentException">The path is empty or no path.</exception>
     public static PathEnvironment Of(string path, DeviceInfo? gpu = null) =>
-        PathSurvey.Make(System.IO.Path.GetFullPath(path), gpu, SystemTree.Live, LiveProbes.IoUring);
+        PathSurvey.Make(System.IO.Path.GetFullPath(path), gpu, SystemTree.Live(), LiveProbes.IoUring);
 
     /// <summary>The same of a recorded machine.</summary>
     /// <param name="path">Absolute.</param>

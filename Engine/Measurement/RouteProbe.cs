@@ -15,7 +15,7 @@ public sealed record RouteChoice(RouteKind Kind, string Why);
 public sealed class RouteProbe(RouteMemory memory)
 {
     /// <summary>Below this many bytes a pass, a probe would cost more than a better route gains.</summary>
-    const long LeastBytes = 256L << 20;
+    const long DefaultLeastBytes = 256L << 20;
 
     /// <summary>Device memory that a probe takes at most.</summary>
     const long MostMemory = 64L << 20;
@@ -30,6 +30,9 @@ public sealed class RouteProbe(RouteMemory memory)
     static readonly RouteKind[] s_toGpu = [RouteKind.GpuDirect, RouteKind.HostStaged, RouteKind.CuFileCompat];
     static readonly RouteKind[] s_toHost = [RouteKind.HostDirect, RouteKind.Mapped];
 
+    /// <summary>Bytes a pass from which a probe is worth it.</summary>
+    internal long LeastBytes { get; init; } = DefaultLeastBytes;
+
     /// <summary>The fastest route to a device; Auto, which leaves it to <see cref="StorageRoutes"/>, where a probe is not worth it.</summary>
     /// <param name="options">As the route will be opened with.</param>
     /// <param name="bytesPerPass">Bytes that a pass reads.</param>
@@ -42,7 +45,7 @@ public sealed class RouteProbe(RouteMemory memory)
         var shape = ReadWindow.ShapeOf(options.BlockSize, options.QueueDepth, Math.Min(bytes, MostMemory / 2));
         if (Math.Min(bytesPerPass, bytes) < LeastBytes || shape.Piece * shape.Slots > Math.Min(deviceBytes, MostMemory))
         {
-            return new(RouteKind.Auto, "too little is streamed for a probe");
+            return new(RouteKind.Auto, "");
         }
 
         var key = RouteMemory.KeyOf(device.Info, PathEnvironment.Of(file.Path, device.Info));

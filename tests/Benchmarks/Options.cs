@@ -1,4 +1,5 @@
 using System.Globalization;
+using NvStream.Storage;
 
 namespace NvStream.Benchmarks;
 
@@ -16,7 +17,7 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
     [
         new("streaming", "the belt against fio, streamed passes against resident ones", Streaming.Measure),
         new("paths", "direct reads into a device's memory against fio, and their processor time", b => Task.FromResult(Paths.Measure(b))),
-        new("prediction", "the rate predicted for a streamed model of 4.6 GB against the rate measured", Predictions.Measure),
+        new("prediction", "the rate predicted for a streamed model of 4.6 GB against the rate measured", b => Predictions.Measure(b, "Cpu", RouteKind.HostDirect)),
         new("memory", "peak resident set under a budget", Memory.Measure),
         new("decode", "decode and prefill rates against llama.cpp", Decode.Measure),
         new("operations", "where the time of a pass goes", b => Task.FromResult(Operations.Measure(b))),
@@ -24,6 +25,8 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
         new("cuda-kernels", "products on a GPU against the rate of a plain read", Cuda.CudaKernels.Measure),
         new("cuda-decode", "decode and prefill rates on a GPU against llama.cpp", Cuda.CudaDecode.Measure),
         new("cuda-streaming", "streaming from pinned host memory against plain copies", Cuda.CudaStreaming.Measure),
+        new("cuda-paths", "from a file into a GPU's memory against plain direct reads and a C program", b => Task.FromResult(Cuda.CudaPaths.Measure(b))),
+        new("cuda-prediction", "the same with a GPU", b => Predictions.Measure(b, "Cuda", RouteKind.HostStaged)),
         new("import", "time of Import-Module in a fresh shell", Import.Measure),
     ];
 

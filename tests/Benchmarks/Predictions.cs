@@ -15,19 +15,20 @@ static class Predictions
     /// <summary>Passes of so many rows carry eight sequences.</summary>
     const int PassRows = 16;
 
-    public static async Task<Section> Measure(Bench bench)
+    /// <param name="device">"Cpu" or "Cuda".</param>
+    public static async Task<Section> Measure(Bench bench, string device, RouteKind route)
     {
-        var section = new Section("prediction", "predicted against measured decode rate, streamed");
+        var section = new Section(device == "Cpu" ? "prediction" : "cuda-prediction", "predicted against measured decode rate, streamed");
         var path = Bench.LargeModel();
-        using var session = new Session(path, bench, Session.LeastBudget(path, bench, PassRows), route: RouteKind.HostDirect);
+        using var session = new Session(path, bench, Session.LeastBudget(path, bench, PassRows, device), route: route, device: device);
         var demand = session.Model.Demand;
         section.Notes.Add(
-            $"8B shape, Q4_K_M: {demand.StorageBytes / 1e9:F2} GB of {demand.WeightBytes / 1e9:F2} GB a pass streamed; route {session.Model.Route}, 1 MiB x 8; CPU device");
+            $"8B shape, Q4_K_M: {demand.StorageBytes / 1e9:F2} GB of {demand.WeightBytes / 1e9:F2} GB a pass streamed; route {session.Model.Route}, 1 MiB x 8; device {session.Model.Device}");
         var options = new ModelOptions();
         var request = new PathRequest
         {
-            Device = "Cpu",
-            Routes = [RouteKind.HostDirect],
+            Device = device,
+            Routes = [route],
             BlockSizes = [options.BlockSize],
             QueueDepths = [options.QueueDepth],
             Model = demand,

@@ -33,14 +33,14 @@ sealed class Session : IDisposable
     public StreamModel Model => _model;
 
     /// <summary>The least budget, to a few percent, that the model can run in with passes of so many rows.</summary>
-    public static long LeastBudget(string path, Bench bench, int passRows = 1, int context = Context, int cells = Context)
+    public static long LeastBudget(string path, Bench bench, int passRows = 1, string device = "Cpu")
     {
         long budget = 0;
         while (true)
         {
             try
             {
-                if (StreamModel.PlanOnly(path, Options(bench, budget, context, cells, RouteKind.Auto)).PassRows >= passRows)
+                if (StreamModel.PlanOnly(path, Options(bench, budget, Context, Context, RouteKind.Auto) with { Device = device, HostBudget = MemoryBudget.FromBytes(0) }).PassRows >= passRows)
                 {
                     return budget;
                 }

@@ -1,11 +1,14 @@
+using NvStream.Storage.CuFile;
+using NvStream.Storage.Uring;
+
 namespace NvStream.Measurement.Topology;
 
-/// <summary>What files do not tell and other rooms can try. Null: nobody can, and nothing is said of it.</summary>
+/// <summary>What files do not tell, and only trying does.</summary>
 internal static class LiveProbes
 {
     /// <summary>Sets up a ring and gives why that was refused; null where it works.</summary>
-    public static Func<string?>? IoUring => null;
+    public static string? IoUring() => UringReads.Refusal();
 
     /// <summary>The version of the cuFile library; null where it is not there.</summary>
-    public static Func<string?>? CuFileVersion => null;
+    public static string? CuFileVersion() => CuFileDriver.Version(out _);
 }

@@ -8,6 +8,7 @@ namespace NvStream.Measurement.Topology;
 /// <summary>
 /// Linux's /proc, /sys and /run as text: small files, links and folders. What is missing, forbidden or no text is null
 /// or empty, never an exception. Links never lead out of the tree, so that a recorded one is as good as the live one.
+/// For one look around, on one thread: links are remembered.
 /// </summary>
 internal sealed class SystemTree
 {
@@ -18,11 +19,12 @@ internal sealed class SystemTree
     const int MaxBytes = 8 << 20;
 
     readonly string? root;
+    readonly Dictionary<string, string?> links = [];
 
     SystemTree(string? root) => this.root = root;
 
-    /// <summary>This machine's; without anything in it where it is no Linux.</summary>
-    public static SystemTree Live { get; } = new(OperatingSystem.IsLinux() ? "" : null);
+    /// <summary>This machine's as it is now; without anything in it where it is no Linux.</summary>
+    public static SystemTree Live() => new(OperatingSystem.IsLinux() ? "" : null);
 
     /// <summary>A copy of a machine's files below a folder.</summary>
     public static SystemTree At(string folder) => new(Path.TrimEndingDirectorySeparator(folder));
@@ -63,7 +65,7 @@ internal sealed class SystemTree
         var pending = new Stack<string>();
         Push(path);
         var resolved = "";
-        var links = 0;
+        var followed = 0;
         while (pending.TryPop(out var part))
         {
             if (part == "..")
@@ -73,9 +75,9 @@ internal sealed class SystemTree
             }
 
             var next = resolved + "/" + part;
-            if (links < MaxLinks && LinkTarget(next) is { } target)
+            if (followed < MaxLinks && LinkTarget(next) is { } target)
             {
-                links++;
+                followed++;
                 resolved = target.StartsWith('/') ? "" : resolved;
                 Push(target);
             }
@@ -100,7 +102,16 @@ internal sealed class SystemTree
         }
     }
 
-    string? LinkTarget(string path) => Try(() => new FileInfo(root + path).LinkTarget);
+    string? LinkTarget(string path)
+    {
+        if (!links.TryGetValue(path, out var target))
+        {
+            target = Try(() => new FileInfo(root + path).LinkTarget);
+            links.Add(path, target);
+        }
+
+        return target;
+    }
 
     T? Ask<T>(string path, Func<string, T?> ask) => root is null ? default : Try(() => ask(root + Resolve(path)));
 

@@ -4,7 +4,8 @@ namespace NvStream.Storage.CuFile;
 
 /// <summary>
 /// Reads by cuFile's batches. A batch can be submitted again only when all of its reads have ended, so there are several,
-/// with twice as many entries together as reads may be in flight: none waits for another's slowest.
+/// with twice as many entries together as reads may be in flight: few reads wait for the slowest of a batch. With one
+/// entry a batch none does.
 /// </summary>
 sealed class CuFileReads : IReadQueue
 {
@@ -33,20 +34,20 @@ sealed class CuFileReads : IReadQueue
 
     /// <param name="cuFile">Owned, also when this throws.</param>
     /// <param name="depth">Reads that may be in flight.</param>
-    /// <param name="entries">Reads of a batch; null for a quarter of the depth.</param>
+    /// <param name="entries">Reads of a batch; null for one.</param>
     /// <param name="drainLimit">How long disposal waits for reads that do not end; null for ten seconds.</param>
     /// <exception cref="CuFileException">No batch can be had.</exception>
     public CuFileReads(ICuFile cuFile, int depth, int? entries = null, TimeSpan? drainLimit = null)
     {
         _cuFile = cuFile;
         Depth = depth;
-        _entries = Math.Clamp(entries ?? depth / 4, 1, Math.Min(depth, CuFileSettings.MostEntries));
+        _entries = Math.Clamp(entries ?? 1, 1, Math.Min(depth, CuFileSettings.MostEntries));
         _drainLimit = drainLimit ?? TimeSpan.FromSeconds(10);
         _reads = new Read[depth];
         _events = new CuFileEvent[_entries];
         _added = new(depth);
         _unstarted = new(depth);
-        _batches = new Batch?[2 * ((depth + _entries - 1) / _entries)];
+        _batches = new Batch?[_entries == 1 ? depth : 2 * ((depth + _entries - 1) / _entries)];
         try
         {
             for (; _free < _batches.Length; _free++)

@@ -4,6 +4,7 @@ using NvStream.Compute.Cpu;
 using NvStream.Inference;
 using NvStream.Measurement;
 using NvStream.Storage;
+using NvStream.Tests.Async;
 using NvStream.Tests.Gguf;
 using NvStream.Tests.Streaming;
 
@@ -61,7 +62,8 @@ public sealed class PathBenchmarkTests : IDisposable
             Assert.InRange(row.Throughput, 1e6, 1e12);
             Assert.True(row.StandardDeviation >= 0);
             Assert.InRange(row.CpuPercent, 0, 100.0 * Environment.ProcessorCount + 50);
-            Assert.True(row.LatencyP99 >= row.LatencyP50);
+            Assert.True(row.LatencyP99 >= row.LatencyP50 && row.LatencyP50 > TimeSpan.Zero);
+            Assert.NotEmpty(row.Environment.Kernel);
             Assert.NotEmpty(row.RouteReason);
             Assert.Null(row.PredictedTokenRate);
         });
@@ -156,6 +158,40 @@ public sealed class PathBenchmarkTests : IDisposable
         using var window = new ReadWindow(device, route, ReadWindow.ShapeOf(1 << 20, 4, file.Bytes), file.Bytes, 0);
         window.Spoil();
         Assert.False(window.Verify(file.Content, Token));
+    }
+
+    [Fact]
+    public void Bytes_staged_for_a_device_of_its_own_memory_are_verified_there()
+    {
+        using var device = new AsyncFakeDevice();
+        var demand = StreamModel.DemandOf(Fixtures.DemoModel, new() { Device = "Cpu", ContextLength = 128 });
+        PathBenchmark.RunOn(
+            device, StorageRoutes.Open, _folder.FullName, s_small with { Size = 16 << 20, Repeat = 2, QueueDepths = [1, 8], Model = demand },
+            _rows.Add, _unavailable.Add, null, Token);
+        Assert.Null(device.BrokenRule);
+        Assert.Equal([RouteKind.HostDirect, RouteKind.Mapped], _unavailable.Select(u => u.Route).Where(r => r is RouteKind.HostDirect or RouteKind.Mapped));
+        var staged = _rows.FindAll(r => r.Route == RouteKind.HostStaged);
+        Assert.True(staged.Count >= 2);
+        Assert.All(staged, row =>
+        {
+            Assert.True(row.IsVerified);
+            Assert.Equal("Cuda:0", row.Device);
+            Assert.True(row.PredictedTokenRate > 0);
+        });
+        Assert.Equal(0, device.Memory.LiveBytes);
+        Assert.Equal(0, device.HostMemory.LiveBytes);
+    }
+
+    [Fact]
+    public void A_window_larger_than_the_device_makes_no_row_and_says_so()
+    {
+        using var device = new AsyncFakeDevice(memory: 16 << 20);
+        var said = new List<string>();
+        PathBenchmark.RunOn(
+            device, StorageRoutes.Open, MakeFile(16 << 20), s_small with { Routes = [RouteKind.HostStaged], Log = said.Add },
+            _rows.Add, _unavailable.Add, null, Token);
+        Assert.Empty(_rows);
+        Assert.Contains("HostStaged, 1 MiB x 4", Assert.Single(said), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -96,8 +96,9 @@ public sealed class TopologyDevicesTests
         var found = PathEnvironment.Of(Fixtures.Repository);
         Assert.StartsWith("Linux " + Environment.OSVersion.Version.ToString(2), found.Kernel, StringComparison.Ordinal);
         Assert.NotEmpty(found.FileSystem!);
+        Assert.Equal(found.IoUring, LiveProbes.IoUring() is null);
         Assert.True(Directory.Exists(found.MountPoint));
-        Assert.StartsWith(found.MountPoint!, SystemTree.Live.Resolve(Fixtures.Repository), StringComparison.Ordinal);
+        Assert.StartsWith(found.MountPoint!, SystemTree.Live().Resolve(Fixtures.Repository), StringComparison.Ordinal);
         Assert.All(found.Drives, d => Assert.True(d.Size > 0 && Directory.Exists("/sys/block/" + d.Name), d.Name));
         Assert.Equal(found.MountPoint, PathEnvironment.Of(Path.Combine(Fixtures.Repository, "not", "there", "yet.gguf")).MountPoint);
     }

@@ -140,7 +140,7 @@ public sealed class TopologyDrivesTests
     public void Says_so_where_an_overlays_folders_cannot_be_found()
     {
         using var container = TopologyTree.Unpack("container", (path, text) =>
-            path == "/proc/self/mountinfo" ? text.Replace("/lib/docker/", "/elsewhere/docker/", StringComparison.Ordinal) : text);
+            path == "/proc/self/mountinfo" ? text.Replace(" /lib/docker/", " /elsewhere/", StringComparison.Ordinal) : text);
         var found = container.Environment("/models/x.gguf");
         Assert.Equal(["overlay (its folders are out of sight)"], found.Stack);
         Assert.Empty(found.Drives);

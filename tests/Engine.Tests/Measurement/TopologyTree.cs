@@ -45,7 +45,7 @@ sealed class TopologyTree : IDisposable
         Tree = SystemTree.At(folder.FullName);
     }
 
-    public SystemTree Tree { get; }
+    public SystemTree Tree { get; private set; }
 
     public static IReadOnlyList<string> Names { get; } = ["laptop", "server", "container", "cloud"];
 
@@ -74,6 +74,13 @@ sealed class TopologyTree : IDisposable
     public static TopologyTree Unpack(string name, Func<string, string, string?> change) => new(Text(name), change);
 
     public static TopologyTree Of(string text) => new("# a tree of its own\n" + text, null);
+
+    /// <summary>Changes a file that is there.</summary>
+    public void Rewrite(string path, string text)
+    {
+        File.WriteAllText(folder.FullName + path, text);
+        Tree = SystemTree.At(folder.FullName);
+    }
 
     public PathEnvironment Environment(string path, DeviceInfo? gpu = null, Func<string?>? ioUring = null) =>
         PathEnvironment.Of(path, gpu, Tree, ioUring);
