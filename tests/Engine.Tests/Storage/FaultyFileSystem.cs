@@ -10,7 +10,7 @@ namespace NvStream.Tests.Storage;
 /// <param name="MostBytes">Bytes that it gives at most.</param>
 /// <param name="Delay">How late it is answered.</param>
 /// <param name="Stalls">Not answered before <see cref="FaultyFileSystem.Release"/>.</param>
-readonly record struct ReadFault(int Error = 0, int MostBytes = int.MaxValue, TimeSpan Delay = default, bool Stalls = false);
+sealed record ReadFault(int Error = 0, int MostBytes = int.MaxValue, TimeSpan Delay = default, bool Stalls = false);
 
 /// <summary>
 /// A file system of one file whose reads the kernel brings here, and which end as the test says: a real descriptor with
@@ -32,6 +32,8 @@ sealed unsafe partial class FaultyFileSystem : IDisposable
     const ulong RootNode = 1;
     const ulong FileNode = 2;
     const string FileName = "model.gguf";
+
+    static readonly ReadFault s_none = new();
 
     readonly Lock _lock = new();
     readonly Lock _replying = new();
@@ -290,7 +292,7 @@ sealed unsafe partial class FaultyFileSystem : IDisposable
 
         // A process that is killed while reads stall could otherwise be waiting for itself for ever.
         BinaryPrimitives.WriteUInt32LittleEndian(reply[32..], offeredMore & RequestTimeout);
-        BinaryPrimitives.WriteUInt16LittleEndian(reply[40..], 120);
+        BinaryPrimitives.WriteUInt16LittleEndian(reply[40..], 30);
         return reply[..64];
     }
 
@@ -317,7 +319,7 @@ sealed unsafe partial class FaultyFileSystem : IDisposable
         ReadFault fault;
         lock (_lock)
         {
-            fault = _onRead?.Invoke(offset, length) ?? default;
+            fault = _onRead?.Invoke(offset, length) ?? s_none;
             if (fault.Stalls)
             {
                 _stalled.Add(unique, (offset, length));

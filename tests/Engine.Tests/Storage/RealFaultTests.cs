@@ -209,7 +209,7 @@ public sealed unsafe class RealFaultTests : IDisposable
             Assert.Equal(ReadFailed, Assert.Throws<StorageException>(() => Deliver(open.Route, 0, Block)).ErrorId);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => Resources().Files <= before.Files, 5_000));
+        Assert.True(SpinWait.SpinUntil(() => Resources() == before, 5_000), $"{before} before, {Resources()} left");
     }
 
     [Theory]
@@ -309,7 +309,8 @@ public sealed unsafe class RealFaultTests : IDisposable
     /// <summary>After a read that was given up: all is refused until it has ended, which may be a moment from now.</summary>
     void AssertHeals(IStorageRoute route)
     {
-        Assert.True(SpinWait.SpinUntil(() => Record.Exception(() => Deliver(route, 0, Block)) is null, 5_000));
+        Exception? error = null;
+        Assert.True(SpinWait.SpinUntil(() => (error = Record.Exception(() => Deliver(route, 0, Block))) is null, 5_000), error?.Message);
         AssertDelivers(route, 0, 16 * Block);
     }
 
@@ -326,12 +327,26 @@ public sealed unsafe class RealFaultTests : IDisposable
         transfer.Wait(Token);
     }
 
-    /// <summary>Descriptors, rings among them, and the engine's own threads.</summary>
+    /// <summary>Descriptors of the file, rings, and the engine's own threads.</summary>
     static (int Files, int Rings, int Threads) Resources()
     {
         var links = Directory.GetFiles("/proc/self/fd").Select(f => new FileInfo(f).LinkTarget ?? "").ToList();
-        var names = Directory.GetDirectories("/proc/self/task").Select(t => Record.Exception(() => File.ReadAllText($"{t}/comm")) is null ? File.ReadAllText($"{t}/comm") : "");
-        return (links.Count, links.Count(l => l.Contains("io_uring", StringComparison.Ordinal)), names.Count(n => n.StartsWith("NvStream", StringComparison.Ordinal)));
+        return (
+            links.Count(l => l.Contains("model.gguf", StringComparison.Ordinal)), links.Count(l => l.Contains(Ring, StringComparison.Ordinal)),
+            Directory.GetDirectories("/proc/self/task").Count(IsEngineThread));
+    }
+
+    static bool IsEngineThread(string task)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(task, "comm")).StartsWith("NvStream", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            // It has just ended.
+            return false;
+        }
     }
 
     /// <summary>A route and the file that it reads.</summary>
