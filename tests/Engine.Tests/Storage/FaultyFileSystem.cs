@@ -277,6 +277,7 @@ sealed unsafe partial class FaultyFileSystem : IDisposable
         const uint AsyncDirect = 1 << 15;
         const uint MaxPages = 1 << 22;
         const uint Extended = 1 << 30;
+        const uint MappingOfDirect = 1 << (36 - 32);
         const uint RequestTimeout = 1 << (42 - 32);
         var offered = BinaryPrimitives.ReadUInt32LittleEndian(body[12..]);
         var offeredMore = (offered & Extended) != 0 && body.Length >= 20 ? BinaryPrimitives.ReadUInt32LittleEndian(body[16..]) : 0;
@@ -290,8 +291,9 @@ sealed unsafe partial class FaultyFileSystem : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(reply[24..], 1);
         BinaryPrimitives.WriteUInt16LittleEndian(reply[28..], BufferBytes / 4096);
 
+        // The header is read through a mapping, which files with direct reads have only with this.
         // A process that is killed while reads stall could otherwise be waiting for itself for ever.
-        BinaryPrimitives.WriteUInt32LittleEndian(reply[32..], offeredMore & RequestTimeout);
+        BinaryPrimitives.WriteUInt32LittleEndian(reply[32..], offeredMore & (MappingOfDirect | RequestTimeout));
         BinaryPrimitives.WriteUInt16LittleEndian(reply[40..], 30);
         return reply[..64];
     }
