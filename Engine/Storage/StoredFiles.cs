@@ -19,6 +19,7 @@ sealed class StoredFiles : IDisposable
         _files = files;
         _handles = handles;
         _written = [.. handles.Select(File.GetLastWriteTimeUtc)];
+        IsServed = files.Any(f => DirectFile.IsServed(f.Path));
         _mayBlock = [.. files.Select(f => !DirectFile.IsOnLocalDrive(f.Path))];
         _ownsHandles = IsDirect = isDirect;
     }
@@ -51,6 +52,9 @@ sealed class StoredFiles : IDisposable
     public static StoredFiles OpenCached(IReadOnlyList<StoredFile> files) => new(files, [.. files.Select(f => f.Handle)], isDirect: false);
 
     public SafeFileHandle HandleOf(int file) => _handles[file];
+
+    /// <summary>Whether a file lies on FUSE, where io_uring takes a short direct read's beginning for its rest (seen in Linux 6.18).</summary>
+    public bool IsServed { get; }
 
     /// <summary>
     /// Whether merely starting a read may take as long as the read. File systems on local drives queue it and return;
