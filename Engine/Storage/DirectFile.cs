@@ -58,6 +58,13 @@ static partial class DirectFile
         return handle;
     }
 
+    /// <summary>Whether the file system is one that keeps to "do not wait" when reads are started.</summary>
+    public static bool IsOnLocalDrive(string path) =>
+        FileSystemOf(path) is { } name && (name.StartsWith("ext", StringComparison.Ordinal) || name is "xfs" or "btrfs" or "f2fs");
+
+    /// <summary>Whether a program serves the file's reads.</summary>
+    public static bool IsServed(string path) => FileSystemOf(path) is { } name && name.StartsWith("fuse", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The file that the handle means, even when its name is gone or another's by now.</summary>
     static SafeFileHandle OpenSame(StoredFile file)
     {

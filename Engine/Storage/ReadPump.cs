@@ -18,6 +18,9 @@ sealed class ReadPump : IDisposable
     static readonly TimeSpan s_placeInterval = TimeSpan.FromMilliseconds(0.5);
     static readonly TimeSpan s_longWait = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a read may take whose bytes nobody wants any more, before it is left behind.</summary>
+    static readonly TimeSpan s_leaveLimit = TimeSpan.FromSeconds(2);
+
     readonly Lock _lock = new();
     readonly Queue<Transfer> _begun = new();
     readonly AutoResetEvent _work = new(false);
@@ -287,14 +290,7 @@ sealed class ReadPump : IDisposable
         if (!turn.IsChecked && transfer.Unclaimed > 0)
         {
             turn.IsChecked = true;
-            if (_failure is { } failure)
-            {
-                transfer.Fail(failure);
-            }
-            else if (transfer.Path != TransferPath.HostToDevice && _files.FindChanged() is { } changed)
-            {
-                transfer.Fail(StorageException.FileChanged(changed, _kind));
-            }
+            Check(transfer);
         }
 
         while (turn == _unplacedTurn || transfer.Unclaimed > 0)
@@ -328,6 +324,29 @@ sealed class ReadPump : IDisposable
         }
 
         return true;
+    }
+
+    /// <summary>Fails a transfer that cannot be read as things stand.</summary>
+    void Check(Transfer transfer)
+    {
+        if (_failure is { } failure)
+        {
+            transfer.Fail(failure);
+            return;
+        }
+
+        try
+        {
+            if (transfer.Path != TransferPath.HostToDevice && _files.FindChanged() is { } changed)
+            {
+                transfer.Fail(StorageException.FileChanged(changed, _kind));
+            }
+        }
+        catch (IOException e)
+        {
+            // The file system is gone: the question fails like a read, and the route goes on.
+            transfer.Fail(StorageException.RouteFailed(_kind, e));
+        }
     }
 
     bool TryPlace(Turn turn, Transfer.Block block, out Place place)
@@ -470,12 +489,18 @@ sealed class ReadPump : IDisposable
         for (var tag = 0; tag < _flights.Length; tag++)
         {
             ref var flight = ref _flights[tag];
-            if (flight.Turn is null || flight.IsGivenUp || Stopwatch.GetElapsedTime(flight.Started, now) < _options.TimeLimit)
+            if (flight.Turn is null || flight.IsGivenUp)
             {
                 continue;
             }
 
-            var error = StorageException.TimedOut(_files[flight.Block.File].Path, _kind, flight.Block.Offset, flight.Expected, _options.TimeLimit);
+            var limit = (_isStopped || flight.Turn.Transfer.IsLeft) && s_leaveLimit < _options.TimeLimit ? s_leaveLimit : _options.TimeLimit;
+            if (Stopwatch.GetElapsedTime(flight.Started, now) < limit)
+            {
+                continue;
+            }
+
+            var error = StorageException.TimedOut(_files[flight.Block.File].Path, _kind, flight.Block.Offset, flight.Expected, limit);
             var turn = flight.Turn;
             flight.IsGivenUp = true;
             flight.Lost = turn.Transfer;

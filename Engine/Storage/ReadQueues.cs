@@ -15,6 +15,12 @@ static class ReadQueues
             return new OverlappedReads(files, depth);
         }
 
+        if (files.IsServed)
+        {
+            how = FormattableString.Invariant($"on {depth} threads, because FUSE's short reads are not safe with io_uring");
+            return OpenThreads(files, depth);
+        }
+
         if (UringReads.TryOpen(files, depth, out var refusal) is { } ring)
         {
             how = FormattableString.Invariant($"{depth} in flight by io_uring");

@@ -11,6 +11,7 @@ sealed class StoredFiles : IDisposable
     readonly IReadOnlyList<StoredFile> _files;
     readonly SafeFileHandle[] _handles;
     readonly DateTime[] _written;
+    readonly bool[] _mayBlock;
     readonly bool _ownsHandles;
 
     StoredFiles(IReadOnlyList<StoredFile> files, SafeFileHandle[] handles, bool isDirect)
@@ -18,6 +19,8 @@ sealed class StoredFiles : IDisposable
         _files = files;
         _handles = handles;
         _written = [.. handles.Select(File.GetLastWriteTimeUtc)];
+        IsServed = files.Any(f => DirectFile.IsServed(f.Path));
+        _mayBlock = [.. files.Select(f => !DirectFile.IsOnLocalDrive(f.Path))];
         _ownsHandles = IsDirect = isDirect;
     }
 
@@ -49,6 +52,15 @@ sealed class StoredFiles : IDisposable
     public static StoredFiles OpenCached(IReadOnlyList<StoredFile> files) => new(files, [.. files.Select(f => f.Handle)], isDirect: false);
 
     public SafeFileHandle HandleOf(int file) => _handles[file];
+
+    /// <summary>Whether a file lies on FUSE, where io_uring takes a short direct read's beginning for its rest (seen in Linux 6.18).</summary>
+    public bool IsServed { get; }
+
+    /// <summary>
+    /// Whether merely starting a read may take as long as the read. File systems on local drives queue it and return;
+    /// others (FUSE) may say that they do, and wait for a server.
+    /// </summary>
+    public bool MayBlock(int file) => _mayBlock[file];
 
     /// <summary>The path of a file that somebody has written to since it was opened; null where there is none.</summary>
     public string? FindChanged()

@@ -101,7 +101,11 @@ sealed class ThreadedReads : IReadQueue
         catch (Exception e)
         {
             // Whatever it is, it belongs to the one who waits: here it would end the process.
-            return new(tag, 0, new(e.Message));
+            return new(tag, 0, IsTryAgain(e) ? new("Resource temporarily unavailable", IsTransient: true) : new(e.Message));
         }
     }
+
+    /// <summary>EAGAIN, which the runtime takes for another's lock and words so.</summary>
+    static bool IsTryAgain(Exception error) =>
+        error is IOException && error.HResult == (OperatingSystem.IsLinux() ? 11 : OperatingSystem.IsMacOS() ? 35 : -1);
 }

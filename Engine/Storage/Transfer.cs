@@ -42,6 +42,7 @@ public sealed class Transfer : IDisposable
     int _unsettled;
     Exception? _error;
     volatile bool _isCancelled;
+    bool _hasDrained;
 
     /// <summary>Bytes of the ranges.</summary>
     public long Bytes { get; private set; }
@@ -65,6 +66,9 @@ public sealed class Transfer : IDisposable
 
     /// <summary>The number of the copy fence that is this transfer's.</summary>
     internal int CopyFence { get; private set; }
+
+    /// <summary>Whether <see cref="Leave"/> was called.</summary>
+    internal bool IsLeft { get; private set; }
 
     internal bool HasFailed => _error is not null || _isCancelled;
 
@@ -105,7 +109,7 @@ public sealed class Transfer : IDisposable
         _extent = 0;
         _extentDone = _memoryDone = 0;
         _error = null;
-        _isCancelled = false;
+        _isCancelled = IsLeft = _hasDrained = false;
         Bytes = 0;
         Unclaimed = 0;
         for (var i = 0; i < extents.Count; i++)
@@ -163,6 +167,13 @@ public sealed class Transfer : IDisposable
     /// <summary>Blocks not yet started are dropped; those in flight end as usual.</summary>
     public void Cancel() => _isCancelled = true;
 
+    /// <summary>The same, for good: nobody will use the memory, so reads in flight are soon given up if they do not end.</summary>
+    internal void Leave()
+    {
+        IsLeft = true;
+        Cancel();
+    }
+
     /// <summary>Waits for the transfer to complete.</summary>
     /// <exception cref="StorageException">StorageReadFailed.</exception>
     public void Wait(CancellationToken cancellationToken)
@@ -192,13 +203,15 @@ public sealed class Transfer : IDisposable
 
     /// <summary>
     /// Waits until the transfer is complete, whatever came of it. False where the system never ended a read: the memory
-    /// may still be written to and must not be given back.
+    /// may still be written to and must not be given back. Only the first call waits for such reads.
     /// </summary>
     public bool Drain()
     {
         Cancel();
         _done.Wait();
-        return _settled.Wait(s_drainLimit);
+        var wait = _hasDrained ? TimeSpan.Zero : s_drainLimit;
+        _hasDrained = true;
+        return _settled.Wait(wait);
     }
 
     public void Dispose()

@@ -127,6 +127,7 @@ public sealed class SlotBelt : IDisposable
 
     public void Dispose()
     {
+        Array.ForEach(_slots, s => s.Leave());
         var isSettled = Drain();
         DeviceWork.Settle(_device, _slots.Length, _route.CopyFences + _slots.Length);
         Array.ForEach(_slots, s => s.Dispose());

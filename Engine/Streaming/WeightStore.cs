@@ -90,38 +90,59 @@ public sealed class WeightStore : ILayerSource, IDisposable
         using var first = new Transfer();
         using var second = new Transfer();
         var (current, next) = (first, second);
-        var waiting = false;
-        for (var i = 0; i < _layers.Length; i++)
+        DeviceMemory? currentMemory = null, nextMemory = null;
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (_resident[i] is { } memory)
+            for (var i = 0; i < _layers.Length; i++)
             {
-                next.Prepare(_layers[i].Extents.Extents, memory.Address, _route.BlockSize, copyFence: fence);
-            }
-            else if (_host[i] is { } pinned)
-            {
-                next.PrepareHost(_layers[i].Extents.Extents, pinned.Address, _route.BlockSize, fence);
-            }
-            else
-            {
-                continue;
+                cancellationToken.ThrowIfCancellationRequested();
+                nextMemory = _resident[i] ?? _host[i];
+                if (nextMemory is null)
+                {
+                    continue;
+                }
+
+                if (_resident[i] is not null)
+                {
+                    next.Prepare(_layers[i].Extents.Extents, nextMemory.Address, _route.BlockSize, copyFence: fence);
+                }
+                else
+                {
+                    next.PrepareHost(_layers[i].Extents.Extents, nextMemory.Address, _route.BlockSize, fence);
+                }
+
+                _route.Begin(next);
+                if (currentMemory is not null)
+                {
+                    current.Wait(cancellationToken);
+                    onLoaded(current.Bytes);
+                }
+
+                (current, next, currentMemory, nextMemory) = (next, current, nextMemory, null);
             }
 
-            _route.Begin(next);
-            if (waiting)
+            if (currentMemory is not null)
             {
                 current.Wait(cancellationToken);
+                current.Copied?.Wait();
                 onLoaded(current.Bytes);
             }
-
-            (current, next, waiting) = (next, current, true);
         }
-
-        if (waiting)
+        catch
         {
-            current.Wait(cancellationToken);
-            current.Copied?.Wait();
-            onLoaded(current.Bytes);
+            LetGo(current, currentMemory);
+            LetGo(next, nextMemory);
+            throw;
+        }
+    }
+
+    /// <summary>A read that never ends may still write to the memory: that is then left allocated.</summary>
+    static void LetGo(Transfer transfer, DeviceMemory? memory)
+    {
+        transfer.Leave();
+        if (!transfer.Drain())
+        {
+            memory?.Abandon();
         }
     }
 

@@ -19,6 +19,9 @@ static unsafe partial class UringNative
     public const byte AsyncCancel = 14;
     public const byte Read = 22;
 
+    /// <summary>The kernel starts the operation on a thread of its own.</summary>
+    public const byte OnWorker = 1 << 4;
+
     public const int RegisterBuffers = 0;
     public const int UnregisterBuffers = 1;
 
@@ -108,6 +111,8 @@ static unsafe partial class UringNative
     {
         [FieldOffset(0)]
         public byte Operation;
+        [FieldOffset(1)]
+        public byte Flags;
         [FieldOffset(4)]
         public int File;
         [FieldOffset(8)]

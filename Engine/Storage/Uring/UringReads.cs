@@ -78,6 +78,7 @@ sealed unsafe class UringReads : IReadQueue
             Add(new()
             {
                 Operation = buffer < 0 ? UringNative.Read : UringNative.ReadFixed,
+                Flags = _files.MayBlock(request.File) ? UringNative.OnWorker : default,
                 File = (int)_files.HandleOf(request.File).DangerousGetHandle(),
                 Offset = (ulong)request.Offset,
                 Address = (ulong)request.Destination,
