@@ -95,12 +95,9 @@ public sealed class RouteProbe(RouteMemory memory)
         StoredFile file, IComputeDevice device, IStorageRoute route, (long Piece, int Slots) shape, long bytes, long position,
         CancellationToken cancellationToken)
     {
-        if (route.Kind == RouteKind.Mapped)
-        {
-            // What the cache happens to hold now it will not hold when the whole model goes through it.
-            PageCache.Evict(file.Handle, 0, bytes);
-        }
-
+        // Some routes read through the page cache (cuFile's compatibility mode does where it can): what it happens to hold
+        // now it will not hold when the whole model goes through it.
+        PageCache.Evict(file.Handle, 0, bytes);
         using var window = new ReadWindow(device, route, shape, bytes, position);
         window.Run(long.MaxValue, s_warmUp, _ => { }, cancellationToken);
         var (read, time) = window.Run(long.MaxValue, s_sample, _ => { }, cancellationToken);

@@ -13,7 +13,7 @@ sealed class CuFileReads : IReadQueue
     const int MostPollErrors = 3;
 
     /// <summary>How long the oldest batch is waited for before the others are looked at again.</summary>
-    static readonly TimeSpan Slice = TimeSpan.FromMicroseconds(500);
+    static readonly TimeSpan Slice = TimeSpan.FromMicroseconds(100);
 
     readonly ICuFile _cuFile;
     readonly Batch?[] _batches;

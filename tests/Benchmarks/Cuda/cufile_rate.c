@@ -319,11 +319,15 @@ static int verify(const char* path, int by_batch)
     return same;
 }
 
+static int data;
+
+/* Of runs that all begin with none of the file in the page cache, which compatibility mode would read from. */
 static double best(double (*way)(int), int argument)
 {
     double least = -1;
     for (int i = 0; i < RUNS; i++)
     {
+        posix_fadvise(data, 0, 0, POSIX_FADV_DONTNEED);
         const double seconds = way(argument);
         if (seconds < 0) return -1;
         if (least < 0 || seconds < least) least = seconds;
@@ -365,6 +369,7 @@ int main(int argc, char** argv)
     if (e.err) fail("cuFileBufRegister", e.err);
 
     const int verified = verify(argv[1], 1) && verify(argv[1], 0);
+    data = fd;
     const double one = best(by_batches, 1);
     const double two = depth >= 2 ? best(by_batches, 2) : 0;
     const double four = depth >= 4 ? best(by_batches, 4) : 0;
