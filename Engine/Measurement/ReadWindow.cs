@@ -123,6 +123,9 @@ sealed class ReadWindow : IDisposable
 
             slot.Extents[0] = default;
         }
+
+        // What arrives does not wait for the device's own work.
+        _device.RecordFence(0).Wait();
     }
 
     /// <summary>Bytes that one run needs to fill every slot.</summary>
