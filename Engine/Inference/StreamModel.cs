@@ -235,8 +235,11 @@ public sealed class StreamModel : IDisposable
     static int BlockSize(ResidencyPlan plan, ModelOptions options)
     {
         const long Least = 256 * 1024;
+
+        // Direct reads want no more than 4 KiB, but Windows does best with these.
+        const long Unit = 64 * 1024;
         var largest = plan.SlotCount > 0 ? plan.SlotsBytes : 2 * plan.Layers.Max(l => l.Bytes);
-        var share = largest / options.QueueDepth / FileExtent.Alignment * FileExtent.Alignment;
+        var share = largest / options.QueueDepth / Unit * Unit;
         return (int)Math.Min(options.BlockSize, Math.Max(Least, share));
     }
 

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using NvStream.Gguf;
-
 namespace NvStream.Storage;
 
 /// <summary>
@@ -11,15 +8,9 @@ namespace NvStream.Storage;
 /// </summary>
 sealed class ReadPump : IDisposable
 {
-    /// <summary>Attempts at a read that the system interrupts again and again.</summary>
-    const int MostAttempts = 100;
-
     /// <summary>How often the device is asked whether it is done with the memory that a read waits for.</summary>
     static readonly TimeSpan s_placeInterval = TimeSpan.FromMilliseconds(0.5);
     static readonly TimeSpan s_longWait = TimeSpan.FromSeconds(1);
-
-    /// <summary>How long a read may take whose bytes nobody wants any more, before it is left behind.</summary>
-    static readonly TimeSpan s_leaveLimit = TimeSpan.FromSeconds(2);
 
     readonly Lock _lock = new();
     readonly Queue<Transfer> _begun = new();
@@ -30,23 +21,18 @@ sealed class ReadPump : IDisposable
     readonly ILanding _landing;
     readonly RouteKind _kind;
     readonly RouteOptions _options;
-    readonly BusyClock _busy = new();
+    readonly ReadsInFlight _reads;
     readonly Thread _thread;
     readonly Action? _onStart;
 
     // The thread's own.
-    readonly List<Turn> _turns = [];
-    readonly Stack<Turn> _spareTurns = new();
-    readonly Flight[] _flights;
-    readonly Stack<int> _tags;
-    readonly ReadCompletion[] _completions;
+    readonly List<PumpTurn> _turns = [];
+    readonly Stack<PumpTurn> _spareTurns = new();
     Transfer.Block _unplaced;
-    Turn? _unplacedTurn;
-    int _givenUp;
-    bool _hasEnqueued;
+    PumpTurn? _unplacedTurn;
     volatile bool _isWaiting;
     volatile bool _isStopped;
-    volatile StorageException? _failure;
+    StorageException? _failure;
 
     /// <param name="queue">Owned, like <paramref name="files"/> and <paramref name="landing"/>: freed when the last read has ended.</param>
     /// <param name="onStart">Called first of all by the pump's thread.</param>
@@ -58,15 +44,13 @@ sealed class ReadPump : IDisposable
         _landing = landing;
         _options = options;
         _onStart = onStart;
-        _flights = new Flight[queue.Depth];
-        _completions = new ReadCompletion[queue.Depth];
-        _tags = new(Enumerable.Range(0, queue.Depth));
+        _reads = new(kind, queue, files, landing, options);
         _thread = new Thread(Run, 256 * 1024) { IsBackground = true, Name = $"NvStream {kind}" };
         _thread.Start();
     }
 
     /// <summary>Time in which at least one read was in flight.</summary>
-    public TimeSpan BusyTime => _busy.Elapsed;
+    public TimeSpan BusyTime => _reads.BusyTime;
 
     /// <summary>Queues a transfer.</summary>
     public void Begin(Transfer transfer)
@@ -102,7 +86,7 @@ sealed class ReadPump : IDisposable
         }
 
         _over.Wait();
-        if (_givenUp == 0)
+        if (_reads.GivenUp == 0)
         {
             _thread.Join();
         }
@@ -150,14 +134,7 @@ sealed class ReadPump : IDisposable
 
     void Collapse(Exception error)
     {
-        foreach (ref var flight in _flights.AsSpan())
-        {
-            if (flight.Turn is { } turn && !flight.IsGivenUp)
-            {
-                turn.Lost++;
-            }
-        }
-
+        _reads.Abandon();
         var failure = StorageException.RouteFailed(_kind, error);
         do
         {
@@ -187,13 +164,13 @@ sealed class ReadPump : IDisposable
                 return false;
             }
 
-            if (InFlight == 0)
+            if (_reads.Count == 0)
             {
                 _work.WaitOne();
                 return true;
             }
         }
-        else if (isHeldUp && InFlight == 0)
+        else if (isHeldUp && _reads.Count == 0)
         {
             AwaitPlace(_unplacedTurn!);
             return true;
@@ -214,15 +191,15 @@ sealed class ReadPump : IDisposable
             }
         }
 
-        if (InFlight == _givenUp && _givenUp > 0)
+        if (_reads.GivenUp > 0 && _reads.GivenUp == _reads.Count)
         {
             _over.Set();
         }
 
-        return InFlight == 0;
+        return _reads.Count == 0;
     }
 
-    void AwaitPlace(Turn turn)
+    void AwaitPlace(PumpTurn turn)
     {
         try
         {
@@ -233,8 +210,6 @@ sealed class ReadPump : IDisposable
             turn.Transfer.Fail(e);
         }
     }
-
-    int InFlight => _flights.Length - _tags.Count;
 
     void TakeBegun()
     {
@@ -273,17 +248,12 @@ sealed class ReadPump : IDisposable
             }
         }
 
-        if (_hasEnqueued)
-        {
-            _hasEnqueued = false;
-            _queue.Submit();
-        }
-
+        _reads.Submit();
         return !isHeldUp;
     }
 
     /// <summary>Whether the turn has no block left to start.</summary>
-    bool StartReads(Turn turn, out bool isHeldUp)
+    bool StartReads(PumpTurn turn, out bool isHeldUp)
     {
         isHeldUp = false;
         var transfer = turn.Transfer;
@@ -296,7 +266,7 @@ sealed class ReadPump : IDisposable
         while (turn == _unplacedTurn || transfer.Unclaimed > 0)
         {
             var isRead = transfer.Path != TransferPath.HostToDevice;
-            if (isRead && _tags.Count == 0 && !transfer.HasFailed)
+            if (isRead && _reads.IsFull && !transfer.HasFailed)
             {
                 return false;
             }
@@ -319,7 +289,7 @@ sealed class ReadPump : IDisposable
             }
             else if (!transfer.HasFailed)
             {
-                Start(turn, block, place);
+                _reads.Add(turn, block, place);
             }
         }
 
@@ -329,7 +299,7 @@ sealed class ReadPump : IDisposable
     /// <summary>Fails a transfer that cannot be read as things stand.</summary>
     void Check(Transfer transfer)
     {
-        if (_failure is { } failure)
+        if ((_failure ?? _reads.Failure) is { } failure)
         {
             transfer.Fail(failure);
             return;
@@ -349,7 +319,7 @@ sealed class ReadPump : IDisposable
         }
     }
 
-    bool TryPlace(Turn turn, Transfer.Block block, out Place place)
+    bool TryPlace(PumpTurn turn, Transfer.Block block, out Place place)
     {
         try
         {
@@ -365,42 +335,8 @@ sealed class ReadPump : IDisposable
         }
     }
 
-    void Start(Turn turn, in Transfer.Block block, Place place)
-    {
-        if (InFlight == 0)
-        {
-            _busy.Enter();
-        }
-
-        var tag = _tags.Pop();
-        _flights[tag] = new()
-        {
-            Turn = turn,
-            Block = block,
-            Place = place,
-            Expected = (int)Math.Min(block.Length, _files[block.File].Length - block.Offset),
-            Started = Stopwatch.GetTimestamp(),
-        };
-        Enqueue(tag);
-    }
-
-    void Enqueue(int tag)
-    {
-        ref var flight = ref _flights[tag];
-        flight.Attempts++;
-        _queue.Enqueue(tag, new(
-            flight.Block.File, flight.Block.Offset + flight.Done, flight.Block.Length - flight.Done, flight.Place.Address + flight.Done));
-        _hasEnqueued = true;
-    }
-
     void Reap(bool isHeldUp)
     {
-        if (_hasEnqueued)
-        {
-            _hasEnqueued = false;
-            _queue.Submit();
-        }
-
         var wait = isHeldUp ? s_placeInterval : s_longWait < _options.TimeLimit ? s_longWait : _options.TimeLimit / 4;
         _isWaiting = true;
         Interlocked.MemoryBarrier();
@@ -410,109 +346,9 @@ sealed class ReadPump : IDisposable
             hasBegun = _begun.Count > 0;
         }
 
-        var count = _queue.Reap(_completions, hasBegun ? TimeSpan.Zero : wait);
+        _reads.Reap(hasBegun ? TimeSpan.Zero : wait, isLeaving: _isStopped);
         _isWaiting = false;
-        for (var i = 0; i < count; i++)
-        {
-            Complete(_completions[i]);
-        }
-
-        GiveUpLate();
-    }
-
-    void Complete(in ReadCompletion completion)
-    {
-        ref var flight = ref _flights[completion.Tag];
-        if (flight.IsGivenUp)
-        {
-            _landing.Return(flight.Lost!, flight.Place);
-            flight.Lost!.Settle();
-            Free(completion.Tag);
-            if (--_givenUp == 0)
-            {
-                _failure = null;
-            }
-
-            return;
-        }
-
-        var block = flight.Block;
-        flight.Done += completion.Bytes;
-        var isFailed = completion.Error is { } error && !(error.IsTransient && flight.Attempts < MostAttempts);
-        if (!isFailed && flight.Done < flight.Expected)
-        {
-            // A short read that is not whole pages would leave a direct read misaligned: it is the file's end.
-            var isResumable = completion.Error is not null || (completion.Bytes > 0 && completion.Bytes % FileExtent.Alignment == 0);
-            if (isResumable && !flight.Turn.Transfer.HasFailed)
-            {
-                Enqueue(completion.Tag);
-                return;
-            }
-
-            isFailed = true;
-        }
-
-        var turn = flight.Turn;
-        if (isFailed)
-        {
-            turn.Transfer.Fail(StorageException.ReadFailed(
-                _files[block.File].Path, _kind, block.Offset, flight.Expected, Math.Min(flight.Done, flight.Expected), completion.Error?.Message));
-            _landing.Return(turn.Transfer, flight.Place);
-            turn.Unlanded--;
-        }
-        else
-        {
-            _options.Latencies?.Add(Stopwatch.GetTimestamp() - flight.Started);
-            turn.Arrived.Add((block, flight.Place));
-        }
-
-        Free(completion.Tag);
-    }
-
-    void Free(int tag)
-    {
-        _flights[tag] = default;
-        _tags.Push(tag);
-        if (InFlight == 0)
-        {
-            _busy.Leave();
-        }
-    }
-
-    /// <summary>
-    /// A read that takes longer than the limit may never end, and its memory belongs to the system until it does. What
-    /// it was to fill fails now, and so does all that comes until it has ended.
-    /// </summary>
-    void GiveUpLate()
-    {
-        var now = Stopwatch.GetTimestamp();
-        for (var tag = 0; tag < _flights.Length; tag++)
-        {
-            ref var flight = ref _flights[tag];
-            if (flight.Turn is null || flight.IsGivenUp)
-            {
-                continue;
-            }
-
-            var limit = (_isStopped || flight.Turn.Transfer.IsLeft) && s_leaveLimit < _options.TimeLimit ? s_leaveLimit : _options.TimeLimit;
-            if (Stopwatch.GetElapsedTime(flight.Started, now) < limit)
-            {
-                continue;
-            }
-
-            var error = StorageException.TimedOut(_files[flight.Block.File].Path, _kind, flight.Block.Offset, flight.Expected, limit);
-            var turn = flight.Turn;
-            flight.IsGivenUp = true;
-            flight.Lost = turn.Transfer;
-            _givenUp++;
-            _failure = error;
-            _queue.Cancel(tag);
-            turn.Transfer.Fail(error);
-            turn.Lost++;
-            turn.Unlanded--;
-        }
-
-        if (_failure is { } failure && _givenUp > 0)
+        if (_reads.Failure is { } failure)
         {
             foreach (var turn in _turns)
             {
@@ -575,46 +411,5 @@ sealed class ReadPump : IDisposable
         {
             transfer.Fail(e);
         }
-    }
-
-    /// <summary>A transfer on its way through the pump.</summary>
-    sealed class Turn
-    {
-        public Transfer Transfer { get; private set; } = null!;
-
-        /// <summary>Blocks read, and not landed because earlier transfers have not.</summary>
-        public List<(Transfer.Block Block, Place Place)> Arrived { get; } = [];
-
-        /// <summary>Blocks that have not landed, failed or been dropped.</summary>
-        public int Unlanded { get; set; }
-
-        /// <summary>Reads that were given up.</summary>
-        public int Lost { get; set; }
-
-        public bool IsChecked { get; set; }
-
-        public void Begin(Transfer transfer)
-        {
-            Transfer = transfer;
-            Unlanded = transfer.Unclaimed;
-            Lost = 0;
-            IsChecked = false;
-        }
-    }
-
-    /// <summary>A read in flight.</summary>
-    struct Flight
-    {
-        public Turn Turn;
-        public Transfer.Block Block;
-        public Place Place;
-        public int Expected;
-        public int Done;
-        public int Attempts;
-        public long Started;
-        public bool IsGivenUp;
-
-        /// <summary>Whose it was when it was given up: its turn is another's by now.</summary>
-        public Transfer? Lost;
     }
 }
