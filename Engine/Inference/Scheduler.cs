@@ -29,6 +29,7 @@ sealed class Scheduler : IDisposable
     readonly Thread _thread;
     CancellationTokenSource _abort = new();
     bool _isStopped;
+    bool _hasFailed;
 
     /// <param name="vocabularySize">Tokens that may be chosen: the tokenizer's, where the head has more rows.</param>
     public Scheduler(string name, IComputeDevice device, Decoder decoder, WeightStore weights, KvCache cache, Workspace work, ResidencyPlan plan, int vocabularySize)
@@ -154,7 +155,8 @@ sealed class Scheduler : IDisposable
     void RunPass()
     {
         // Read-ahead that failed while nobody asked for it gets a second chance.
-        _weights.Reset();
+        _weights.Reset(_hasFailed);
+        _hasFailed = false;
         _pass.Clear();
         JoinAll(decoding: true);
         JoinAll(decoding: false);
@@ -241,6 +243,7 @@ sealed class Scheduler : IDisposable
 
     void Abandon(Exception error)
     {
+        _hasFailed = error is not OperationCanceledException;
         var reported = error is GgufException gguf ? StorageException.ReadFailed(gguf) : error;
         for (var i = _active.Count - 1; i >= 0; i--)
         {
@@ -255,7 +258,6 @@ sealed class Scheduler : IDisposable
                 sequence.Fail(reported is OperationCanceledException ? InferenceException.ModelDisposed(_name) : reported);
             }
         }
-
     }
 
     /// <summary>A pass may have ended on its own before it saw that it was to end: the next one is not meant.</summary>

@@ -50,44 +50,64 @@ public sealed class RouteProbe(RouteMemory memory)
 
         var key = RouteMemory.KeyOf(device.Info, PathEnvironment.Of(file.Path, device.Info));
         var kinds = device.HostCopies is null ? s_toHost : s_toGpu;
-        var found = new List<(RouteKind Kind, double Rate, string Source)>();
+        var found = new List<Candidate>();
         var refused = new List<string>();
         for (var i = 0; i < kinds.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            try
+            if (memory.Find(key, kinds[i]) is { } known)
             {
-                // Each from a part of the file of its own: what one has read, a drive gives to the next faster.
-                using var route = StorageRoutes.Open(kinds[i], [file], device, options);
-                if (memory.Find(key, kinds[i]) is { } known)
-                {
-                    found.Add((kinds[i], known.Rate, string.Create(CultureInfo.InvariantCulture, $"on {known.Measured:yyyy-MM-dd}")));
-                    continue;
-                }
+                found.Add(new(kinds[i], known.Rate, known.Measured));
+                continue;
+            }
 
+            // Each from a part of the file of its own: what one has read, a drive gives to the next faster.
+            using var route = TryOpen(kinds[i], file, device, options, refused);
+            if (route is not null)
+            {
                 var rate = Probe(file, device, route, shape, bytes, bytes / kinds.Length * i, cancellationToken);
                 memory.Remember(key, kinds[i], rate);
-                found.Add((kinds[i], rate, "now"));
+                found.Add(new(kinds[i], rate, null));
             }
-            catch (StorageException e) when (e.ErrorId == StorageException.RouteUnavailableId)
+        }
+
+        while (Best(found) is { } best)
+        {
+            // What was there when it was measured may be gone.
+            using var route = best.Measured is null ? null : TryOpen(best.Kind, file, device, options, refused);
+            if (best.Measured is null || route is not null)
             {
-                refused.Add($"{kinds[i]} cannot be had ({e.Reason})");
+                return new(best.Kind, "probed: " + string.Join("; ", [.. found.Select(f => f.ToString()), .. refused]));
             }
+
+            found.Remove(best);
         }
 
-        if (found.Count == 0)
+        return new(RouteKind.Auto, string.Join("; ", refused));
+    }
+
+    static Candidate? Best(List<Candidate> found)
+    {
+        var best = found.FirstOrDefault();
+        foreach (var other in found)
         {
-            return new(RouteKind.Auto, string.Join("; ", refused));
+            best = other.Rate > best!.Rate * LeastGain ? other : best;
         }
 
-        var best = found[0];
-        foreach (var other in found.Skip(1).Where(o => o.Rate > best.Rate * LeastGain))
+        return best;
+    }
+
+    static IStorageRoute? TryOpen(RouteKind kind, StoredFile file, IComputeDevice device, RouteOptions options, List<string> refused)
+    {
+        try
         {
-            best = other;
+            return StorageRoutes.Open(kind, [file], device, options);
         }
-
-        var rates = found.Select(f => string.Create(CultureInfo.InvariantCulture, $"{f.Kind} {f.Rate / 1e9:0.00} GB/s {f.Source}"));
-        return new(best.Kind, "probed: " + string.Join("; ", [.. rates, .. refused]));
+        catch (StorageException e) when (e.ErrorId == StorageException.RouteUnavailableId)
+        {
+            refused.Add($"{kind} cannot be had ({e.Reason})");
+            return null;
+        }
     }
 
     /// <summary>Bytes per second of a short stretch of reads.</summary>
@@ -102,5 +122,13 @@ public sealed class RouteProbe(RouteMemory memory)
         window.Run(long.MaxValue, s_warmUp, _ => { }, cancellationToken);
         var (read, time) = window.Run(long.MaxValue, s_sample, _ => { }, cancellationToken);
         return read / Math.Max(1e-9, time.TotalSeconds);
+    }
+
+    /// <param name="Rate">Bytes per second.</param>
+    /// <param name="Measured">Null where it was measured just now.</param>
+    sealed record Candidate(RouteKind Kind, double Rate, DateTime? Measured)
+    {
+        public override string ToString() => string.Create(
+            CultureInfo.InvariantCulture, $"{Kind} {Rate / 1e9:0.00} GB/s {(Measured is { } day ? $"on {day:yyyy-MM-dd}" : "now")}");
     }
 }

@@ -113,9 +113,10 @@ public sealed class SlotBelt : IDisposable
     }
 
     /// <summary>After a failed or cancelled pass: drops what is in flight and begins at the cycle's first layer again.</summary>
-    public void Reset()
+    /// <param name="isSpoiled">Whether what is on its way was asked for in a time when reads failed.</param>
+    public void Reset(bool isSpoiled = false)
     {
-        if (_consumed % _cycle.Length == 0 && !HasFailed())
+        if (!isSpoiled && _consumed % _cycle.Length == 0 && !HasFailed())
         {
             return;
         }

@@ -166,7 +166,8 @@ public sealed class WeightStore : ILayerSource, IDisposable
     public TimeSpan LinkTime(long bytes) => _linkRate > 0 ? TimeSpan.FromSeconds(bytes / _linkRate) : TimeSpan.Zero;
 
     /// <summary>Makes the next pass start at the first layer whatever became of the last one.</summary>
-    public void Reset() => _belt?.Reset();
+    /// <param name="isSpoiled">Whether the last one failed: what was read ahead meanwhile may yet fail for the same reason.</param>
+    public void Reset(bool isSpoiled = false) => _belt?.Reset(isSpoiled);
 
     /// <summary>Waits for device work and copies issued so far, whatever became of them.</summary>
     public void Settle() => DeviceWork.Settle(_device, _slotCount, _route.CopyFences + _slotCount);
