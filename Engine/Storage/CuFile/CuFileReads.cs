@@ -15,7 +15,10 @@ sealed class CuFileReads : IReadQueue
     readonly TimeSpan _drainLimit;
     readonly BatchedRead[] _reads;
     readonly ManualResetEventSlim _wake = new();
-    readonly List<(nint Address, long Bytes)> _registered = [];
+    readonly Lock _registration = new();
+
+    // Replaced under the lock and never written to: the thread that reads looks memory up without it.
+    volatile (nint Address, long Bytes)[] _registered = [];
     long _started;
     bool _isDisposed;
 
@@ -49,24 +52,34 @@ sealed class CuFileReads : IReadQueue
     /// <summary>Why memory could not be registered, where it could not: reads into it then go by buffers of cuFile's own.</summary>
     public CuFileError? RegistrationError { get; private set; }
 
+    /// <summary>From any thread.</summary>
     public void Register(nint address, long bytes)
     {
-        var error = _cuFile.Register(address, bytes);
-        if (error.IsSuccess)
+        lock (_registration)
         {
-            _registered.Add((address, bytes));
-        }
-        else
-        {
-            RegistrationError = error;
+            var error = _cuFile.Register(address, bytes);
+            if (error.IsSuccess)
+            {
+                _registered = [.. _registered, (address, bytes)];
+            }
+            else
+            {
+                RegistrationError = error;
+            }
         }
     }
 
+    /// <summary>From any thread.</summary>
     public void Unregister(nint address)
     {
-        if (_registered.RemoveAll(r => r.Address == address) > 0)
+        lock (_registration)
         {
-            _cuFile.Unregister(address);
+            var others = Array.FindAll(_registered, r => r.Address != address);
+            if (others.Length < _registered.Length)
+            {
+                _registered = others;
+                _cuFile.Unregister(address);
+            }
         }
     }
 
@@ -129,12 +142,17 @@ sealed class CuFileReads : IReadQueue
             read.Dispose();
         }
 
-        foreach (var (address, _) in _registered)
+        lock (_registration)
         {
-            _cuFile.Unregister(address);
+            foreach (var (address, _) in _registered)
+            {
+                _cuFile.Unregister(address);
+            }
+
+            _registered = [];
+            _cuFile.Dispose();
         }
 
-        _cuFile.Dispose();
         _wake.Dispose();
     }
 

@@ -261,6 +261,30 @@ public sealed class CuFileReadsTests
     }
 
     [Fact]
+    public async Task Memory_comes_and_goes_on_other_threads_while_reads_go_on()
+    {
+        var cuFile = new FakeCuFile(1);
+        using var queue = new CuFileReads(cuFile, 4);
+        queue.Register(0x20_0000, Block);
+        using var stop = new CancellationTokenSource();
+        var others = Enumerable.Range(1, 2).Select(n => Task.Run(() =>
+        {
+            for (var i = 0; !stop.IsCancellationRequested; i++)
+            {
+                nint address = (n << 28) + (i % 4 * Block);
+                queue.Register(address, Block);
+                queue.Unregister(address);
+            }
+        })).ToArray();
+        var ended = Pump(queue, cuFile, 5000);
+        await stop.CancelAsync();
+        await Task.WhenAll(others);
+        Assert.All(ended, c => Assert.Null(c.Error));
+        Assert.All(cuFile.Submitted, r => Assert.Equal((0x20_0000, 0L), (r.MemoryBase, r.MemoryOffset)));
+        Assert.Equal([0x20_0000], cuFile.Memory.Keys);
+    }
+
+    [Fact]
     public void Disposal_drains_what_is_in_flight_and_then_gives_everything_back()
     {
         var calls = 0;
