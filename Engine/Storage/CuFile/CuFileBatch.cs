@@ -2,43 +2,37 @@ using System.Runtime.InteropServices;
 
 namespace NvStream.Storage.CuFile;
 
-/// <summary>cuFile's batch: a handle that is set up once and used again and again.</summary>
+/// <summary>cuFile's batch of one read: a handle that is set up once and used again and again.</summary>
 sealed unsafe class CuFileBatch : CuFileHandle, ICuFileBatch
 {
-    // The library is given the same memory from a submission until its last read has ended.
-    readonly CuFileRead* _reads;
-    readonly int _entries;
+    // The library is given the same memory from a submission until the read has ended.
+    readonly CuFileRead* _read;
 
-    CuFileBatch(CuFileDriver driver, nint value, int entries)
-        : base(driver, value)
-    {
-        _entries = entries;
-        _reads = (CuFileRead*)NativeMemory.AllocZeroed((nuint)entries, (nuint)sizeof(CuFileRead));
-    }
+    CuFileBatch(CuFileDriver driver, nint value)
+        : base(driver, value) => _read = (CuFileRead*)NativeMemory.AllocZeroed((nuint)sizeof(CuFileRead));
 
     /// <exception cref="CuFileException">No batch can be had.</exception>
-    public static CuFileBatch Create(CuFileDriver driver, int entries)
+    public static CuFileBatch Create(CuFileDriver driver)
     {
-        var error = CuFileNative.BatchSetUp(out var value, (uint)entries);
-        return error.IsSuccess ? new(driver, value, entries) : throw CuFileException.From(error, "cuFileBatchIOSetUp");
+        var error = CuFileNative.BatchSetUp(out var value, entries: 1);
+        return error.IsSuccess ? new(driver, value) : throw CuFileException.From(error, "cuFileBatchIOSetUp");
     }
 
-    public CuFileError Submit(ReadOnlySpan<CuFileRead> reads)
+    public CuFileError Submit(in CuFileRead read)
     {
-        reads.CopyTo(new(_reads, _entries));
-        return CuFileNative.BatchSubmit(Value, (uint)reads.Length, _reads, flags: 0);
+        *_read = read;
+        return CuFileNative.BatchSubmit(Value, 1, _read, flags: 0);
     }
 
-    public CuFileError GetStatus(int least, Span<CuFileEvent> events, TimeSpan wait, out int count)
+    public CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened)
     {
-        var given = (uint)events.Length;
+        var least = wait > TimeSpan.Zero ? 1u : 0;
         var timeout = TimeSpec.Of(wait);
-        fixed (CuFileEvent* first = events)
-        {
-            var error = CuFileNative.BatchGetStatus(Value, (uint)least, &given, first, &timeout);
-            count = error.IsSuccess ? (int)Math.Min(given, (uint)events.Length) : 0;
-            return error;
-        }
+        var count = 1u;
+        var first = default(CuFileEvent);
+        var error = CuFileNative.BatchGetStatus(Value, least, &count, &first, &timeout);
+        happened = error.IsSuccess && count > 0 ? first : null;
+        return error;
     }
 
     public CuFileError Cancel() => CuFileNative.BatchCancel(Value);
@@ -46,6 +40,6 @@ sealed unsafe class CuFileBatch : CuFileHandle, ICuFileBatch
     protected override void Release(nint value)
     {
         CuFileNative.BatchDestroy(value);
-        NativeMemory.Free(_reads);
+        NativeMemory.Free(_read);
     }
 }

@@ -43,7 +43,7 @@ sealed class CuFileSession : ICuFile
 
     public nint FileAt(int index) => _files[index].Value;
 
-    public ICuFileBatch CreateBatch(int entries) => CuFileBatch.Create(_driver, entries);
+    public ICuFileBatch CreateBatch() => CuFileBatch.Create(_driver);
 
     public CuFileError Register(nint address, long bytes)
     {

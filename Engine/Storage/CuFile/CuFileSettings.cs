@@ -5,8 +5,8 @@ namespace NvStream.Storage.CuFile;
 /// <param name="QueueDepth">Reads in flight.</param>
 sealed record CuFileSettings(int BlockSize, int QueueDepth)
 {
-    /// <summary>Entries that a batch may have (io_batchsize, unless cufile.json says otherwise).</summary>
-    public const int MostEntries = 128;
+    /// <summary>Reads in flight, whatever is asked for: each has a batch of its own.</summary>
+    public const int MostReads = 128;
 
     /// <summary>Buffers of compatibility mode's pool, where nobody asked for others. More than these in flight hang.</summary>
     public const int DefaultPoolBuffers = 64;
@@ -49,6 +49,6 @@ sealed record CuFileSettings(int BlockSize, int QueueDepth)
     {
         var byDefault = DefaultPoolBuffers / Math.Max(1, (blockSize + PoolBufferBytes - 1) / PoolBufferBytes);
         var own = hasOwnPool && blockSize <= Math.Max(BlockSize, PoolBufferBytes) ? QueueDepth : 0;
-        return Math.Clamp(Math.Max(byDefault, own), 1, MostEntries);
+        return Math.Clamp(Math.Max(byDefault, own), 1, MostReads);
     }
 }

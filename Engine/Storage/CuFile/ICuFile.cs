@@ -10,25 +10,24 @@ interface ICuFile : IDisposable
     nint FileAt(int index);
 
     /// <exception cref="CuFileException">No batch can be had.</exception>
-    ICuFileBatch CreateBatch(int entries);
+    ICuFileBatch CreateBatch();
 
     CuFileError Register(nint address, long bytes);
 
     void Unregister(nint address);
 }
 
-/// <summary>Reads that are started together; the next ones only when all of them have ended.</summary>
+/// <summary>One read at a time: the next only when the last has ended.</summary>
 interface ICuFileBatch : IDisposable
 {
-    /// <summary>Starts at most as many reads as the batch has entries; copied before this returns.</summary>
-    CuFileError Submit(ReadOnlySpan<CuFileRead> reads);
+    /// <summary>Starts a read, whose parameters are copied before this returns.</summary>
+    CuFileError Submit(in CuFileRead read);
 
-    /// <summary>Gives reads that ended, each once, in any order.</summary>
-    /// <param name="least">How many to wait for.</param>
-    /// <param name="wait">At most so long.</param>
-    /// <param name="count">Events given.</param>
-    CuFileError GetStatus(int least, Span<CuFileEvent> events, TimeSpan wait, out int count);
+    /// <summary>Gives the read's end, once.</summary>
+    /// <param name="wait">How long to wait for it at most.</param>
+    /// <param name="happened">Null where nothing has.</param>
+    CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened);
 
-    /// <summary>Gives up what has not ended; it still has to be waited for.</summary>
+    /// <summary>Gives the read up; it still has to be waited for.</summary>
     CuFileError Cancel();
 }

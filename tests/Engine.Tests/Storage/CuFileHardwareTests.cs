@@ -20,18 +20,16 @@ public sealed class CuFileHardwareTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [InlineData(1, 1)]
-    [InlineData(8, 1)]
-    [InlineData(8, null)]
-    [InlineData(8, 8)]
-    public void A_file_arrives_whole_and_so_does_its_end(int depth, int? entries)
+    [InlineData(1)]
+    [InlineData(8)]
+    public void A_file_arrives_whole_and_so_does_its_end(int depth)
     {
         using var device = ComputeDevices.Open("Auto");
         device.HostCopies?.Bind();
         var bytes = new byte[(Blocks * Block) - 5000];
         new Random(1).NextBytes(bytes);
         using var file = OpenDirect(bytes);
-        using var queue = Open(file, depth, entries);
+        using var queue = Open(file, depth);
         using var memory = device.Allocate(Blocks * Block, "test");
         foreach (var isRegistered in new[] { false, true })
         {
@@ -59,7 +57,7 @@ public sealed class CuFileHardwareTests : IDisposable
         using var device = ComputeDevices.Open("Auto");
         device.HostCopies?.Bind();
         using var file = OpenDirect(new byte[Blocks * Block]);
-        using var queue = Open(file, 4, 1);
+        using var queue = Open(file, 4);
         using var memory = device.Allocate(Blocks * Block, "test");
         queue.Register(memory.Address, memory.Length);
         using var proof = DirectPathProof.Begin();
@@ -79,7 +77,7 @@ public sealed class CuFileHardwareTests : IDisposable
         using var file = OpenDirect(new byte[Block]);
         for (var i = 0; i < 2; i++)
         {
-            using var first = Open(file, 1, 1);
+            using var first = Open(file, 1);
             Assert.StartsWith("cuFile 1.", first.Name, StringComparison.Ordinal);
         }
     }
@@ -110,14 +108,14 @@ public sealed class CuFileHardwareTests : IDisposable
         return ended;
     }
 
-    static CuFileReads Open(SafeFileHandle file, int depth, int? entries)
+    static CuFileReads Open(SafeFileHandle file, int depth)
     {
         try
         {
             var session = CuFileSession.Open([file], new(Block, depth));
             Assert.True(session.MostInFlight(Block) >= depth);
             Assert.All(session.Driver.Remarks, r => TestContext.Current.TestOutputHelper?.WriteLine(r));
-            return new(session, depth, entries);
+            return new(session, depth);
         }
         catch (CuFileException e) when (Environment.GetEnvironmentVariable(Claim) != "1")
         {

@@ -11,41 +11,34 @@ public sealed class CuFileReadsTests
     static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
     [Theory]
-    [InlineData(1, 1)]
-    [InlineData(8, 1)]
-    [InlineData(8, 8)]
-    [InlineData(32, null)]
-    [InlineData(33, 7)]
-    [InlineData(5, 4)]
-    public void Every_read_ends_once_in_whatever_order(int depth, int? entries)
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(33)]
+    public void Every_read_ends_once_in_whatever_order(int depth)
     {
         var cuFile = new FakeCuFile(depth) { RepeatsItself = true };
-        using var queue = new CuFileReads(cuFile, depth, entries);
-        var seen = Pump(queue, cuFile, reads: 2000, maxAtOnce: depth);
+        using var queue = new CuFileReads(cuFile, depth);
+        var seen = Pump(queue, cuFile, reads: 2000);
         Assert.All(seen, c => Assert.True(c.Error is null && c.Bytes == Block, $"tag {c.Tag}: {c.Bytes} bytes, {c.Error?.Message}"));
         Assert.Equal(2000, cuFile.Submitted.Count);
         Assert.Equal(Enumerable.Range(0, 2000).Select(i => (long)i * Block), cuFile.Submitted.Select(r => r.FileOffset).Order());
+        Assert.Equal(depth, cuFile.Batches.Count);
     }
 
-    [Theory]
-    [InlineData(1, 0.99)]
-    [InlineData(8, 0.6)]
-    public void Reads_that_end_one_by_one_leave_the_queue_full(int entries, double share)
+    [Fact]
+    public void Reads_that_end_one_by_one_leave_the_queue_full()
     {
         var random = new Random(1);
         var cuFile = new FakeCuFile(1) { Outcome = r => random.Next(40) == 0 ? (CuFileStatus.Complete, (long)r.Bytes) : null };
-        using var queue = new CuFileReads(cuFile, 32, entries);
-        var inFlight = new List<int>();
-        Pump(queue, cuFile, reads: 1000, maxAtOnce: 32, afterSubmit: next => inFlight.Add(next < 1000 ? cuFile.InFlight : 32));
-        TestContext.Current.TestOutputHelper?.WriteLine($"{inFlight.Average():F1} of 32 in flight");
-        Assert.True(inFlight.Average() >= share * 32, $"{inFlight.Average():F1} of 32 were in flight");
+        using var queue = new CuFileReads(cuFile, 32);
+        Pump(queue, cuFile, reads: 1000, afterSubmit: next => Assert.Equal(next < 1000 ? 32 : cuFile.InFlight, cuFile.InFlight));
     }
 
     [Fact]
     public void Reads_lead_where_they_should()
     {
         var cuFile = new FakeCuFile(1);
-        using var queue = new CuFileReads(cuFile, 4, 4);
+        using var queue = new CuFileReads(cuFile, 4);
         queue.Register(0x10_0000, 4 * Block);
         queue.Enqueue(0, new(1, 4096, Block, 0x10_0000 + Block));
         queue.Enqueue(1, new(0, 0, Block, 0x10_0000 + (4 * Block) - 4096));
@@ -99,7 +92,7 @@ public sealed class CuFileReadsTests
     public void A_read_that_failed_says_how(int status, long result, string words)
     {
         var cuFile = new FakeCuFile(1) { Outcome = r => r.FileOffset == 0 ? ((CuFileStatus)status, result) : (CuFileStatus.Complete, Block) };
-        using var queue = new CuFileReads(cuFile, 4, 4);
+        using var queue = new CuFileReads(cuFile, 4);
         for (var tag = 0; tag < 4; tag++)
         {
             queue.Enqueue(tag, new(0, (long)tag * Block, Block, 0x20_0000));
@@ -115,11 +108,11 @@ public sealed class CuFileReadsTests
     [Theory]
     [InlineData((int)CuFileCode.BatchSubmitFailed, false)]
     [InlineData((int)CuFileCode.BatchFull, true)]
-    public void A_batch_that_cannot_be_started_fails_its_reads_and_no_others(int code, bool isTransient)
+    public void A_batch_that_cannot_be_started_fails_its_read_and_no_other(int code, bool isTransient)
     {
         var answers = new Queue<CuFileCode>([CuFileCode.Success, (CuFileCode)code]);
         var cuFile = new FakeCuFile(1) { SubmitAnswer = () => answers.TryDequeue(out var answer) ? answer : CuFileCode.Success };
-        using var queue = new CuFileReads(cuFile, 4, 2);
+        using var queue = new CuFileReads(cuFile, 4);
         for (var tag = 0; tag < 4; tag++)
         {
             queue.Enqueue(tag, new(0, (long)tag * Block, Block, 0x20_0000));
@@ -127,43 +120,59 @@ public sealed class CuFileReadsTests
 
         queue.Submit();
         var ended = Ended(queue, 4).OrderBy(c => c.Tag).ToArray();
-        Assert.All(ended[..2], c => Assert.Null(c.Error));
-        Assert.All(ended[2..], c => Assert.Equal(isTransient, c.Error?.IsTransient));
-        Assert.Contains(code.ToString(System.Globalization.CultureInfo.InvariantCulture), ended[2].Error!.Message, StringComparison.Ordinal);
+        Assert.Equal([1], ended.Where(c => c.Error is not null).Select(c => c.Tag));
+        Assert.Equal((0, isTransient), (ended[1].Bytes, ended[1].Error!.IsTransient));
+        Assert.Contains(code.ToString(System.Globalization.CultureInfo.InvariantCulture), ended[1].Error!.Message, StringComparison.Ordinal);
 
-        // All of them can be had again.
-        Assert.All(Pump(queue, cuFile, 100, 4), c => Assert.Null(c.Error));
+        // Its batch was replaced.
+        Assert.All(Pump(queue, cuFile, 100), c => Assert.Null(c.Error));
+        Assert.Equal((5, 1), (cuFile.Batches.Count, cuFile.Batches.Count(b => b.IsDisposed)));
     }
 
     [Fact]
-    public void A_batch_whose_state_cannot_be_had_is_destroyed_before_its_reads_are_told_as_failed()
+    public void A_batch_whose_state_cannot_be_had_is_destroyed_before_its_read_is_told_as_failed()
     {
         var isBroken = true;
         var cuFile = new FakeCuFile(1) { StatusAnswer = () => isBroken ? CuFileCode.InternalError : CuFileCode.Success };
-        using var queue = new CuFileReads(cuFile, 2, 2);
+        using var queue = new CuFileReads(cuFile, 2);
         queue.Enqueue(0, new(0, 0, Block, 0x20_0000));
         queue.Enqueue(1, new(0, 0, Block, 0x20_0000));
         queue.Submit();
         var ended = Ended(queue, 2);
         Assert.All(ended, c => Assert.Contains("5030", c.Error?.Message, StringComparison.Ordinal));
         Assert.Equal(0, cuFile.InFlight);
-        Assert.Single(cuFile.Batches, b => b.IsDisposed);
+        Assert.Equal((2, 2), (cuFile.Batches.Count, cuFile.Batches.Count(b => b.IsDisposed)));
         isBroken = false;
-        Assert.All(Pump(queue, cuFile, 100, 2), c => Assert.Null(c.Error));
+        Assert.All(Pump(queue, cuFile, 100), c => Assert.Null(c.Error));
+        Assert.Equal((4, 2), (cuFile.Batches.Count, cuFile.Batches.Count(b => b.IsDisposed)));
     }
 
     [Fact]
-    public void Without_any_batch_left_reads_fail_and_do_not_hang()
+    public void A_state_that_can_be_had_again_before_the_third_time_does_no_harm()
+    {
+        var asked = 0;
+        var cuFile = new FakeCuFile(1) { StatusAnswer = () => ++asked % 3 != 0 ? CuFileCode.InternalError : CuFileCode.Success };
+        using var queue = new CuFileReads(cuFile, 1);
+        Assert.All(Pump(queue, cuFile, 20), c => Assert.Null(c.Error));
+        Assert.False(Assert.Single(cuFile.Batches).IsDisposed);
+    }
+
+    [Fact]
+    public void Without_a_batch_reads_fail_and_do_not_hang_until_there_is_one_again()
     {
         var cuFile = new FakeCuFile(1) { SubmitAnswer = () => CuFileCode.InternalError };
-        using var queue = new CuFileReads(cuFile, 2, 2);
-        cuFile.CreateAnswer = CuFileCode.InternalError;
-        for (var i = 0; i < 5; i++)
+        using var queue = new CuFileReads(cuFile, 2);
+        cuFile.CreateAnswer = CuFileCode.NvidiaFsError;
+        foreach (var words in new[] { "5030", "5010", "5010" })
         {
             queue.Enqueue(0, new(0, 0, Block, 0x20_0000));
             queue.Submit();
-            Assert.NotNull(Assert.Single(Ended(queue, 1)).Error);
+            Assert.Contains(words, Assert.Single(Ended(queue, 1)).Error?.Message, StringComparison.Ordinal);
         }
+
+        cuFile.SubmitAnswer = () => CuFileCode.Success;
+        cuFile.CreateAnswer = CuFileCode.Success;
+        Assert.All(Pump(queue, cuFile, 20), c => Assert.Null(c.Error));
     }
 
     [Fact]
@@ -203,43 +212,76 @@ public sealed class CuFileReadsTests
     }
 
     [Fact]
-    public void A_read_that_is_given_up_takes_its_batch_with_it_and_the_others_may_be_asked_again()
+    public void A_read_that_is_given_up_ends_alone_and_its_batch_is_used_again()
     {
         var isStuck = true;
-        var cuFile = new FakeCuFile(1) { Outcome = r => isStuck && r.FileOffset < 2 * Block ? null : (CuFileStatus.Complete, (long)r.Bytes) };
-        using var queue = new CuFileReads(cuFile, 4, 2);
+        var cuFile = new FakeCuFile(1) { Outcome = r => isStuck ? null : (CuFileStatus.Complete, (long)r.Bytes) };
+        using var queue = new CuFileReads(cuFile, 4);
         for (var tag = 0; tag < 4; tag++)
         {
             queue.Enqueue(tag, new(0, (long)tag * Block, Block, 0x20_0000));
         }
 
         queue.Submit();
-        Assert.Equal([2, 3], Ended(queue, 2).Select(c => c.Tag).Order());
-        queue.Cancel(0);
-        var ended = Ended(queue, 2).OrderBy(c => c.Tag).ToArray();
-        Assert.Equal([(0, false), (1, true)], ended.Select(c => (c.Tag, c.Error!.IsTransient)));
-        queue.Cancel(0);
+        queue.Cancel(1);
+        var given = Assert.Single(Ended(queue, 1));
+        Assert.Equal((1, 0, false), (given.Tag, given.Bytes, given.Error!.IsTransient));
+        Assert.Equal(3, cuFile.InFlight);
+        queue.Cancel(1);
         isStuck = false;
-        Assert.All(Pump(queue, cuFile, 50, 4), c => Assert.Null(c.Error));
+        Assert.All(Ended(queue, 3), c => Assert.Null(c.Error));
+        Assert.All(Pump(queue, cuFile, 50), c => Assert.Null(c.Error));
+        Assert.Equal(4, cuFile.Batches.Count);
     }
 
     [Fact]
-    public void A_read_that_is_given_up_before_it_is_started_is_not_started()
+    public void An_event_that_comes_late_or_twice_ends_no_other_read()
+    {
+        var told = default(CuFileEvent?);
+        var cookies = new List<long>();
+        var cuFile = new Hooked { Started = r => cookies.Add(r.Cookie), Status = _ => told };
+        using var queue = new CuFileReads(cuFile, 1, drainLimit: TimeSpan.Zero);
+        var completions = new ReadCompletion[1];
+        queue.Enqueue(0, new(0, 0, Block, 0x20_0000));
+        queue.Submit();
+        var first = new CuFileEvent { Cookie = cookies[0], Status = CuFileStatus.Complete, Result = Block };
+        told = first;
+        Assert.Equal(1, queue.Reap(completions, Long));
+        Assert.Equal(0, queue.Reap(completions, TimeSpan.Zero));
+
+        queue.Enqueue(0, new(0, Block, Block, 0x20_0000));
+        queue.Submit();
+        Assert.NotEqual(cookies[0], cookies[1]);
+        Assert.Equal(0, queue.Reap(completions, TimeSpan.FromMilliseconds(3)));
+        told = first with { Cookie = cookies[1] ^ 1 };
+        Assert.Equal(0, queue.Reap(completions, TimeSpan.FromMilliseconds(3)));
+        told = first with { Cookie = cookies[1], Result = 4096 };
+        Assert.Equal(1, queue.Reap(completions, Long));
+        Assert.Equal((0, 4096), (completions[0].Tag, completions[0].Bytes));
+    }
+
+    [Fact]
+    public async Task Memory_comes_and_goes_on_other_threads_while_reads_go_on()
     {
         var cuFile = new FakeCuFile(1);
-        using var queue = new CuFileReads(cuFile, 4, 4);
-        for (var tag = 0; tag < 3; tag++)
+        using var queue = new CuFileReads(cuFile, 4);
+        queue.Register(0x20_0000, Block);
+        using var stop = new CancellationTokenSource();
+        var others = Enumerable.Range(1, 2).Select(n => Task.Run(() =>
         {
-            queue.Enqueue(tag, new(0, (long)tag * Block, Block, 0x20_0000));
-        }
-
-        queue.Cancel(1);
-        queue.Submit();
-        var ended = Ended(queue, 3).OrderBy(c => c.Tag).ToArray();
-        Assert.Null(ended[0].Error);
-        Assert.NotNull(ended[1].Error);
-        Assert.Null(ended[2].Error);
-        Assert.Equal([0L, 2L * Block], cuFile.Submitted.Select(r => r.FileOffset));
+            for (var i = 0; !stop.IsCancellationRequested; i++)
+            {
+                nint address = (n << 28) + (i % 4 * Block);
+                queue.Register(address, Block);
+                queue.Unregister(address);
+            }
+        })).ToArray();
+        var ended = Pump(queue, cuFile, 5000);
+        await stop.CancelAsync();
+        await Task.WhenAll(others);
+        Assert.All(ended, c => Assert.Null(c.Error));
+        Assert.All(cuFile.Submitted, r => Assert.Equal((0x20_0000, 0L), (r.MemoryBase, r.MemoryOffset)));
+        Assert.Equal([0x20_0000], cuFile.Memory.Keys);
     }
 
     [Fact]
@@ -247,7 +289,7 @@ public sealed class CuFileReadsTests
     {
         var calls = 0;
         var cuFile = new FakeCuFile(1) { Outcome = r => ++calls > 40 ? (CuFileStatus.Complete, (long)r.Bytes) : null, HonoursCancel = false };
-        var queue = new CuFileReads(cuFile, 8, 2);
+        var queue = new CuFileReads(cuFile, 8);
         queue.Register(0x10_0000, Block);
         for (var tag = 0; tag < 8; tag++)
         {
@@ -284,8 +326,8 @@ public sealed class CuFileReadsTests
     [Fact]
     public void Reading_on_and_on_allocates_nothing()
     {
-        var cuFile = new FakeCuFile(1);
-        using var queue = new CuFileReads(new Silent(), 8, 2);
+        var cuFile = new Hooked { Status = r => new() { Cookie = r.Cookie, Status = CuFileStatus.Complete, Result = Block } };
+        using var queue = new CuFileReads(cuFile, 8);
         var completions = new ReadCompletion[8];
         void Round()
         {
@@ -309,11 +351,10 @@ public sealed class CuFileReadsTests
         }
 
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-        cuFile.Dispose();
     }
 
-    /// <summary>Keeps the queue full, adding at most so many reads before each submission.</summary>
-    static List<ReadCompletion> Pump(CuFileReads queue, FakeCuFile cuFile, int reads, int maxAtOnce, Action<int>? afterSubmit = null)
+    /// <summary>Keeps the queue full.</summary>
+    static List<ReadCompletion> Pump(CuFileReads queue, FakeCuFile cuFile, int reads, Action<int>? afterSubmit = null)
     {
         var free = new Queue<int>(Enumerable.Range(0, queue.Depth));
         var ended = new List<ReadCompletion>();
@@ -322,7 +363,7 @@ public sealed class CuFileReadsTests
         var start = Stopwatch.GetTimestamp();
         while (ended.Count < reads)
         {
-            for (var added = 0; added < maxAtOnce && next < reads && free.TryDequeue(out var tag); added++)
+            while (next < reads && free.TryDequeue(out var tag))
             {
                 queue.Enqueue(tag, new(0, (long)next++ * Block, Block, 0x20_0000));
             }
@@ -358,14 +399,18 @@ public sealed class CuFileReadsTests
         return ended;
     }
 
-    /// <summary>Ends every read at once and allocates nothing.</summary>
-    sealed class Silent : ICuFile
+    /// <summary>A cuFile whose batches say what they are told to, and which allocates nothing.</summary>
+    sealed class Hooked : ICuFile
     {
+        public Action<CuFileRead> Started { get; init; } = _ => { };
+
+        public required Func<CuFileRead, CuFileEvent?> Status { get; init; }
+
         public string Version => "1.15";
 
         public nint FileAt(int index) => 1;
 
-        public ICuFileBatch CreateBatch(int entries) => new Batch(entries);
+        public ICuFileBatch CreateBatch() => new Batch(this);
 
         public CuFileError Register(nint address, long bytes) => default;
 
@@ -377,27 +422,20 @@ public sealed class CuFileReadsTests
         {
         }
 
-        sealed class Batch(int entries) : ICuFileBatch
+        sealed class Batch(Hooked owner) : ICuFileBatch
         {
-            readonly CuFileRead[] _reads = new CuFileRead[entries];
-            int _count;
+            CuFileRead _read;
 
-            public CuFileError Submit(ReadOnlySpan<CuFileRead> reads)
+            public CuFileError Submit(in CuFileRead read)
             {
-                reads.CopyTo(_reads);
-                _count = reads.Length;
+                _read = read;
+                owner.Started(read);
                 return default;
             }
 
-            public CuFileError GetStatus(int least, Span<CuFileEvent> events, TimeSpan wait, out int count)
+            public CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened)
             {
-                count = _count;
-                for (var i = 0; i < count; i++)
-                {
-                    events[i] = new() { Cookie = _reads[i].Cookie, Status = CuFileStatus.Complete, Result = (long)_reads[i].Bytes };
-                }
-
-                _count = 0;
+                happened = owner.Status(_read);
                 return default;
             }
 

@@ -3,8 +3,8 @@ using NvStream.Storage.CuFile;
 namespace NvStream.Tests.Storage;
 
 /// <summary>
-/// cuFile as a test wants it: reads end in a random order, a few at a time, when asked for; some fail, come short or
-/// never end. It watches what the library would not forgive: a batch submitted again before its last read has ended.
+/// cuFile as a test wants it: reads end when asked for, or later; some fail, come short or never end. It watches what the
+/// library would not forgive: a batch submitted again before its read has ended.
 /// </summary>
 sealed class FakeCuFile(int seed) : ICuFile
 {
@@ -26,15 +26,10 @@ sealed class FakeCuFile(int seed) : ICuFile
     /// <summary>Whether cancelling ends reads that would not end.</summary>
     public bool HonoursCancel { get; set; } = true;
 
-    /// <summary>Most events that an answer has.</summary>
-    public int MostEvents { get; set; } = 2;
-
-    /// <summary>Whether an event comes twice now and then, or one that says that a read is under way.</summary>
+    /// <summary>Whether an answer may tell an earlier end again, or that a read is under way, or nothing: reads then end in a random order.</summary>
     public bool RepeatsItself { get; set; }
 
     public List<CuFileRead> Submitted { get; } = [];
-
-    public List<int> SubmissionSizes { get; } = [];
 
     public List<Batch> Batches { get; } = [];
 
@@ -42,20 +37,20 @@ sealed class FakeCuFile(int seed) : ICuFile
 
     public bool IsDisposed { get; private set; }
 
-    public int InFlight => Batches.Sum(b => b.InFlight);
+    public int InFlight => Batches.Count(b => b.IsInFlight);
 
     public int Waits { get; set; }
 
     public nint FileAt(int index) => 0x1000 + index;
 
-    public ICuFileBatch CreateBatch(int entries)
+    public ICuFileBatch CreateBatch()
     {
         if (CreateAnswer != CuFileCode.Success)
         {
             throw CuFileException.From(new(CreateAnswer, 0), "cuFileBatchIOSetUp");
         }
 
-        var batch = new Batch(this, entries);
+        var batch = new Batch(this);
         Batches.Add(batch);
         return batch;
     }
@@ -79,65 +74,56 @@ sealed class FakeCuFile(int seed) : ICuFile
         IsDisposed = true;
     }
 
-    public sealed class Batch(FakeCuFile owner, int entries) : ICuFileBatch
+    public sealed class Batch(FakeCuFile owner) : ICuFileBatch
     {
-        readonly List<CuFileRead> _reads = [];
+        CuFileRead? _read;
         CuFileEvent? _last;
         bool _isCancelled;
 
         public bool IsDisposed { get; private set; }
 
-        public int InFlight => IsDisposed ? 0 : _reads.Count;
+        public bool IsInFlight => !IsDisposed && _read is not null;
 
-        public CuFileError Submit(ReadOnlySpan<CuFileRead> reads)
+        public CuFileError Submit(in CuFileRead read)
         {
             Assert.False(IsDisposed);
-            Assert.Empty(_reads);
-            Assert.InRange(reads.Length, 1, entries);
-            owner.SubmissionSizes.Add(reads.Length);
+            Assert.Null(_read);
             var answer = owner.SubmitAnswer();
             if (answer == CuFileCode.Success)
             {
                 _isCancelled = false;
-                _reads.AddRange(reads);
-                owner.Submitted.AddRange(reads);
+                _read = read;
+                owner.Submitted.Add(read);
             }
 
             return new(answer, 0);
         }
 
-        public CuFileError GetStatus(int least, Span<CuFileEvent> events, TimeSpan wait, out int count)
+        public CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened)
         {
             Assert.False(IsDisposed);
-            Assert.InRange(least, 0, events.Length);
-            count = 0;
-            owner.Waits += least;
+            happened = null;
+            owner.Waits += wait > TimeSpan.Zero ? 1 : 0;
             var answer = owner.StatusAnswer();
             if (answer != CuFileCode.Success)
             {
                 return new(answer, 0);
             }
 
-            if (owner.RepeatsItself && _last is { } again && events.Length > 1)
+            var turn = owner.RepeatsItself ? owner._random.Next(4) : 0;
+            if (turn == 1)
             {
-                events[count++] = again;
+                happened = _last;
             }
-
-            var most = Math.Min(events.Length, owner.MostEvents);
-            for (var tries = _reads.Count; tries > 0 && count < most; tries--)
+            else if (turn == 2 && _read is { } underWay)
             {
-                var index = owner._random.Next(_reads.Count);
-                var read = _reads[index];
-                var outcome = owner.Outcome(read) ?? (_isCancelled && owner.HonoursCancel ? (CuFileStatus.Canceled, 0) : null);
-                if (outcome is { } ended)
-                {
-                    _reads.RemoveAt(index);
-                    _last = events[count++] = new() { Cookie = read.Cookie, Status = ended.Status, Result = ended.Result };
-                }
-                else if (owner.RepeatsItself)
-                {
-                    events[count++] = new() { Cookie = read.Cookie, Status = CuFileStatus.Pending };
-                }
+                happened = new() { Cookie = underWay.Cookie, Status = CuFileStatus.Pending };
+            }
+            else if (turn == 0 && _read is { } read
+                && (owner.Outcome(read) ?? (_isCancelled && owner.HonoursCancel ? (CuFileStatus.Canceled, 0) : null)) is { } ended)
+            {
+                _read = null;
+                _last = happened = new() { Cookie = read.Cookie, Status = ended.Status, Result = ended.Result };
             }
 
             return default;
