@@ -30,15 +30,16 @@ sealed class MeasuredFile : IDisposable
 
     public FileContent Content { get; }
 
+    /// <param name="isForCuFile">Whether cuFile will be asked to read it.</param>
     /// <exception cref="StorageException">PathUnreadable, ScratchFileFailed.</exception>
-    public static MeasuredFile Open(string path, PathRequest request, ProgressMeter progress, CancellationToken cancellationToken)
+    public static MeasuredFile Open(string path, PathRequest request, bool isForCuFile, ProgressMeter progress, CancellationToken cancellationToken)
     {
         path = System.IO.Path.GetFullPath(path);
         if (Directory.Exists(path))
         {
             var bytes = ScratchFile.BytesFor(path, request.Size);
             progress.Begin("Writing the scratch file", bytes);
-            var scratch = ScratchFile.Create(path, bytes, progress.Report, cancellationToken);
+            var scratch = ScratchFile.Create(path, bytes, progress.Report, cancellationToken, keepsName: isForCuFile);
             return new(path, scratch.Stored, bytes, FileContent.Of(scratch.Pattern), scratch);
         }
 

@@ -1,4 +1,5 @@
 using NvStream.Compute;
+using NvStream.Measurement.Topology;
 using NvStream.Storage;
 
 namespace NvStream.Measurement;
@@ -54,15 +55,17 @@ public static class PathBenchmark
             rates = RateMeter.Measure(device, model, meter, cancellationToken);
         }
 
-        using var file = MeasuredFile.Open(path, request, meter, cancellationToken);
+        var kinds = request.Routes.Count > 0 ? [.. request.Routes.Distinct()] : s_routes;
+        var isForCuFile = device.HostCopies is not null
+            && kinds.Any(k => k is RouteKind.GpuDirect or RouteKind.CuFileCompat) && LiveProbes.CuFileVersion() is not null;
+        using var file = MeasuredFile.Open(path, request, isForCuFile, meter, cancellationToken);
         var environment = PathEnvironment.Of(file.Path, device.Info);
         var run = new RouteBenchmark(device, open, file, request, rates, environment, meter, onRow, cancellationToken);
-        var wasAskedFor = request.Routes.Count > 0;
-        foreach (var kind in wasAskedFor ? request.Routes.Distinct() : s_routes)
+        foreach (var kind in kinds)
         {
             if (run.Measure(kind) is { } refusal)
             {
-                onUnavailable(new(kind, refusal.Reason, refusal.Remedy, wasAskedFor));
+                onUnavailable(new(kind, refusal.Reason, refusal.Remedy, WasAskedFor: request.Routes.Count > 0));
             }
         }
     }

@@ -8,7 +8,8 @@ namespace NvStream.Measurement;
 /// <summary>
 /// A file of pattern bytes that exists only while it is measured. On Linux it loses its name as soon as it is created
 /// and is read through its handle, so that nothing is left behind whatever becomes of the process; elsewhere the system
-/// deletes it when the handle closes.
+/// deletes it when the handle closes. Only for cuFile, which opens a file by its name once more, it keeps the name until
+/// it is disposed or the process ends.
 /// </summary>
 sealed partial class ScratchFile : IDisposable
 {
@@ -24,13 +25,19 @@ sealed partial class ScratchFile : IDisposable
     const long FlushBytes = 128L << 20;
 
     readonly SafeFileHandle _handle;
+    readonly bool _keepsName;
 
-    ScratchFile(string folder, SafeFileHandle handle, string path, long bytes)
+    ScratchFile(string folder, SafeFileHandle handle, string path, long bytes, bool keepsName)
     {
         Folder = folder;
         _handle = handle;
+        _keepsName = keepsName;
         Pattern = new((ulong)Random.Shared.NextInt64());
         Stored = new(path, bytes, handle);
+        if (keepsName)
+        {
+            AppDomain.CurrentDomain.ProcessExit += OnExit;
+        }
     }
 
     /// <summary>Full path of the folder it was made in.</summary>
@@ -56,19 +63,21 @@ sealed partial class ScratchFile : IDisposable
     /// <summary>Makes and writes the file; on failure and cancellation nothing stays.</summary>
     /// <param name="bytes">A multiple of 4096.</param>
     /// <param name="onWritten">Called with the bytes written so far, from any thread, one at a time.</param>
+    /// <param name="keepsName">Whether the file is to be found by its path, too.</param>
     /// <exception cref="StorageException">ScratchFileFailed.</exception>
-    public static ScratchFile Create(string folder, long bytes, Action<long> onWritten, CancellationToken cancellationToken)
+    public static ScratchFile Create(string folder, long bytes, Action<long> onWritten, CancellationToken cancellationToken, bool keepsName = false)
     {
         folder = Path.GetFullPath(folder);
         var path = Path.Combine(folder, $"nvstream-{Guid.NewGuid():N}.scratch");
         try
         {
+            keepsName &= OperatingSystem.IsLinux();
             var options = OperatingSystem.IsLinux() ? FileOptions.None : FileOptions.DeleteOnClose;
             var handle = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, options);
-            var file = new ScratchFile(folder, handle, path, bytes);
+            var file = new ScratchFile(folder, handle, path, bytes, keepsName);
             try
             {
-                if (OperatingSystem.IsLinux())
+                if (OperatingSystem.IsLinux() && !keepsName)
                 {
                     File.Delete(path);
                 }
@@ -88,7 +97,28 @@ sealed partial class ScratchFile : IDisposable
         }
     }
 
-    public void Dispose() => _handle.Dispose();
+    public void Dispose()
+    {
+        if (_keepsName)
+        {
+            AppDomain.CurrentDomain.ProcessExit -= OnExit;
+            OnExit(null, EventArgs.Empty);
+        }
+
+        _handle.Dispose();
+    }
+
+    void OnExit(object? sender, EventArgs e)
+    {
+        try
+        {
+            File.Delete(Stored.Path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The folder is gone or closed by now: nobody is left who could do more.
+        }
+    }
 
     static long FreeBytes(string folder)
     {

@@ -18,18 +18,18 @@ sealed class BatchedRead(ICuFile cuFile, int tag) : IDisposable
 
     public bool IsInFlight { get; private set; }
 
-    /// <summary>Lower in reads that were started before.</summary>
-    public long Order { get; private set; }
+    /// <summary>When the last read was started, in the stopwatch's ticks.</summary>
+    public long Started { get; private set; }
 
     /// <summary>Makes the batch.</summary>
     /// <exception cref="CuFileException">It cannot be had.</exception>
     public void Prepare() => _batch ??= cuFile.CreateBatch();
 
     /// <param name="memory">Start of the registered memory that is read into; without any, the destination itself.</param>
-    public void Start(in ReadRequest request, nint memory, long order)
+    public void Start(in ReadRequest request, nint memory)
     {
         Debug.Assert(!IsInFlight && _end is null, "The tag is in use.");
-        Order = order;
+        Started = Stopwatch.GetTimestamp();
         _pollErrors = 0;
         _parameters = new()
         {
@@ -64,12 +64,11 @@ sealed class BatchedRead(ICuFile cuFile, int tag) : IDisposable
     }
 
     /// <summary>What became of the read, told once; null where there is none or it has not ended.</summary>
-    /// <param name="wait">How long a read in flight is waited for.</param>
-    public ReadCompletion? TakeEnd(TimeSpan wait)
+    public ReadCompletion? TakeEnd()
     {
         if (IsInFlight)
         {
-            Poll(wait);
+            Poll();
         }
 
         var end = _end;
@@ -93,9 +92,9 @@ sealed class BatchedRead(ICuFile cuFile, int tag) : IDisposable
         _batch = null;
     }
 
-    void Poll(TimeSpan wait)
+    void Poll()
     {
-        var error = _batch!.GetStatus(wait, out var happened);
+        var error = _batch!.GetStatus(out var happened);
         if (!error.IsSuccess)
         {
             if (++_pollErrors >= MostPollErrors)

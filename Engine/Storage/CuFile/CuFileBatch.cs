@@ -24,13 +24,12 @@ sealed unsafe class CuFileBatch : CuFileHandle, ICuFileBatch
         return CuFileNative.BatchSubmit(Value, 1, _read, flags: 0);
     }
 
-    public CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened)
+    public CuFileError GetStatus(out CuFileEvent? happened)
     {
-        var least = wait > TimeSpan.Zero ? 1u : 0;
-        var timeout = TimeSpec.Of(wait);
+        var timeout = default(TimeSpec);
         var count = 1u;
         var first = default(CuFileEvent);
-        var error = CuFileNative.BatchGetStatus(Value, least, &count, &first, &timeout);
+        var error = CuFileNative.BatchGetStatus(Value, least: 0, &count, &first, &timeout);
         happened = error.IsSuccess && count > 0 ? first : null;
         return error;
     }

@@ -60,6 +60,22 @@ static unsafe partial class CuFileNative
     [LibraryImport(Library, EntryPoint = "cuFileBatchIOGetStatus")]
     public static partial CuFileError BatchGetStatus(nint batch, uint least, uint* count, CuFileEvent* events, TimeSpec* timeout);
 
+    /// <summary>Rests for less than the runtime's millisecond.</summary>
+    public static void Pause(uint microseconds)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Thread.Sleep(1);
+        }
+        else
+        {
+            _ = Sleep(microseconds);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "usleep")]
+    private static partial int Sleep(uint microseconds);
+
     [LibraryImport(Library, EntryPoint = "cuFileBatchIOCancel")]
     public static partial CuFileError BatchCancel(nint batch);
 

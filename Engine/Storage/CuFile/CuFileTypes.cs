@@ -98,12 +98,6 @@ struct TimeSpec
 {
     public long Seconds;
     public long Nanoseconds;
-
-    public static TimeSpec Of(TimeSpan span) => new()
-    {
-        Seconds = span.Ticks / TimeSpan.TicksPerSecond,
-        Nanoseconds = span.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick,
-    };
 }
 
 /// <summary>CUFileSizeTConfigParameter_t.</summary>

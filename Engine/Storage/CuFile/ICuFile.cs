@@ -24,9 +24,8 @@ interface ICuFileBatch : IDisposable
     CuFileError Submit(in CuFileRead read);
 
     /// <summary>Gives the read's end, once.</summary>
-    /// <param name="wait">How long to wait for it at most.</param>
-    /// <param name="happened">Null where nothing has.</param>
-    CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened);
+    /// <param name="happened">Null where it has not ended.</param>
+    CuFileError GetStatus(out CuFileEvent? happened);
 
     /// <summary>Gives the read up; it still has to be waited for.</summary>
     CuFileError Cancel();

@@ -14,8 +14,9 @@ static class CudaPaths
     const double TargetStaged = 0.95;
     const double TargetCuFile = 0.9;
 
-    /// <summary>Bytes of each measurement.</summary>
+    /// <summary>Bytes of each measurement, read in turns, so that a drive whose rate drifts is the same for all.</summary>
     const long Bytes = 4L << 30;
+    const int Turns = 4;
 
     /// <summary>The C program tries several ways, each a few times: together they read about what the others do.</summary>
     const int ProgramRuns = 8;
@@ -53,15 +54,16 @@ static class CudaPaths
             var theirs = new double[bench.Repeats];
             for (var round = -1; round < bench.Repeats; round++)
             {
-                direct.Run(round);
-                staged.Run(round);
-                if (cuFile is not null)
+                for (var turn = 0; turn < Turns; turn++)
                 {
-                    cuFile.Run(round);
-                    if (program is not null && round >= 0)
-                    {
-                        theirs[round] = program.Rate(path, blockSize, depth, Bytes / ProgramRuns) / 1e9;
-                    }
+                    direct.Run(round);
+                    staged.Run(round);
+                    cuFile?.Run(round);
+                }
+
+                if (cuFile is not null && program is not null && round >= 0)
+                {
+                    theirs[round] = program.Rate(path, blockSize, depth, Bytes / ProgramRuns) / 1e9;
                 }
             }
 
@@ -84,8 +86,7 @@ static class CudaPaths
         readonly StoredFile _file;
         readonly IStorageRoute _route;
         readonly ReadWindow _window;
-        readonly List<double> _rates = [];
-        readonly List<double> _processor = [];
+        readonly List<(long Bytes, TimeSpan Time, TimeSpan Processor)> _turns = [];
 
         public Lane(RouteKind kind, StoredFile file, long size, Compute.IComputeDevice device, RouteOptions options)
         {
@@ -114,19 +115,19 @@ static class CudaPaths
             // Compatibility mode reads through the page cache where it can.
             PageCache.Evict(_file.Handle, 0, _file.Length);
             var used = Environment.CpuUsage.TotalTime;
-            var (bytes, time) = _window.Run(Bytes, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
+            var (bytes, time) = _window.Run(Bytes / Turns, TimeSpan.MaxValue, _ => { }, CancellationToken.None);
             if (round >= 0)
             {
-                _rates.Add(bytes / time.TotalSeconds / 1e9);
-                _processor.Add(100 * (Environment.CpuUsage.TotalTime - used) / time);
+                _turns.Add((bytes, time, Environment.CpuUsage.TotalTime - used));
             }
         }
 
         public Sample AddTo(Section section, string name)
         {
             section.Notes.Add($"{name}, {_route.Kind}: {_route.Reason}");
-            section.Add($"{name}: {_route.Kind}, processor", "%", _processor);
-            return section.Add($"{name}: {_route.Kind}", "GB/s", _rates);
+            var rounds = _turns.Chunk(Turns).ToArray();
+            section.Add($"{name}: {_route.Kind}, processor", "%", rounds.Select(r => 100 * r.Sum(t => t.Processor.TotalSeconds) / r.Sum(t => t.Time.TotalSeconds)));
+            return section.Add($"{name}: {_route.Kind}", "GB/s", rounds.Select(r => r.Sum(t => t.Bytes) / r.Sum(t => t.Time.TotalSeconds) / 1e9));
         }
 
         public void Dispose()

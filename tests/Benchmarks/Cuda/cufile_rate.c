@@ -321,19 +321,25 @@ static int verify(const char* path, int by_batch)
 
 static int data;
 
-/* Of runs that all begin with none of the file in the page cache, which compatibility mode would read from. */
-static double best(double (*way)(int), int argument)
+static int by_size(const void* a, const void* b)
 {
-    double least = -1;
+    const double x = *(const double*)a, y = *(const double*)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of runs that all begin with none of the file in the page cache, which compatibility mode would read from. */
+static double rate_of(double (*way)(int), int argument)
+{
+    double seconds[RUNS];
     for (int i = 0; i < RUNS; i++)
     {
         posix_fadvise(data, 0, 0, POSIX_FADV_DONTNEED);
-        const double seconds = way(argument);
-        if (seconds < 0) return -1;
-        if (least < 0 || seconds < least) least = seconds;
+        seconds[i] = way(argument);
+        if (seconds[i] < 0) return -1;
     }
 
-    return least < 0 ? 0 : (double)total / least;
+    qsort(seconds, RUNS, sizeof *seconds, by_size);
+    return (double)total / seconds[RUNS / 2];
 }
 
 int main(int argc, char** argv)
@@ -370,11 +376,11 @@ int main(int argc, char** argv)
 
     const int verified = verify(argv[1], 1) && verify(argv[1], 0);
     data = fd;
-    const double one = best(by_batches, 1);
-    const double two = depth >= 2 ? best(by_batches, 2) : 0;
-    const double four = depth >= 4 ? best(by_batches, 4) : 0;
-    const double single = best(by_batches, depth);
-    const double threads = best(by_threads, depth);
+    const double one = rate_of(by_batches, 1);
+    const double two = depth >= 2 ? rate_of(by_batches, 2) : 0;
+    const double four = depth >= 4 ? rate_of(by_batches, 4) : 0;
+    const double single = rate_of(by_batches, depth);
+    const double threads = rate_of(by_threads, depth);
     const double rates[] = { one, two, four, single, threads };
     double most = 0;
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) most = rates[i] > most ? rates[i] : most;

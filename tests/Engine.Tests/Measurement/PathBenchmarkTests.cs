@@ -115,7 +115,7 @@ public sealed class PathBenchmarkTests : IDisposable
     public void A_file_that_changes_after_it_was_looked_at_is_not_verified()
     {
         var path = MakeFile(8 << 20);
-        using var file = MeasuredFile.Open(path, s_small, new(null), Token);
+        using var file = MeasuredFile.Open(path, s_small, isForCuFile: false, new(null), Token);
         Assert.True(IsVerified(file));
 
         using (var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
@@ -152,7 +152,7 @@ public sealed class PathBenchmarkTests : IDisposable
     [Fact]
     public void Spoilt_memory_does_not_verify_by_itself()
     {
-        using var file = MeasuredFile.Open(MakeFile(8 << 20), s_small, new(null), Token);
+        using var file = MeasuredFile.Open(MakeFile(8 << 20), s_small, isForCuFile: false, new(null), Token);
         using var device = new CpuDevice(1);
         using var route = StorageRoutes.Open(RouteKind.Mapped, [file.Stored], device, new(1 << 20, 4));
         using var window = new ReadWindow(device, route, ReadWindow.ShapeOf(1 << 20, 4, file.Bytes), file.Bytes, 0);

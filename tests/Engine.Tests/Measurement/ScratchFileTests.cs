@@ -50,6 +50,21 @@ public sealed class ScratchFileTests : IDisposable
     }
 
     [Fact]
+    public void It_keeps_its_name_for_those_who_need_it_until_it_is_disposed()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Elsewhere it always has one.");
+        using (var file = ScratchFile.Create(_folder.FullName, Bytes, _ => { }, Token, keepsName: true))
+        {
+            Assert.Equal(Bytes, new FileInfo(file.Stored.Path).Length);
+        }
+
+        Assert.Empty(_folder.Names);
+        using var stopped = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => ScratchFile.Create(_folder.FullName, Bytes, _ => stopped.Cancel(), stopped.Token, keepsName: true));
+        Assert.Empty(_folder.Names);
+    }
+
+    [Fact]
     public void Nothing_of_it_is_cached_when_it_has_been_written()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "The page cache can be looked into on Linux only.");

@@ -24,13 +24,6 @@ public sealed class CuFileNativeTests
     }
 
     [Fact]
-    public void Times_become_seconds_and_nanoseconds()
-    {
-        var time = TimeSpec.Of(TimeSpan.FromSeconds(3) + TimeSpan.FromMicroseconds(250));
-        Assert.Equal((3L, 250_000L), (time.Seconds, time.Nanoseconds));
-    }
-
-    [Fact]
     public void Every_code_has_a_meaning_of_its_own_and_a_remedy()
     {
         var codes = Enum.GetValues<CuFileCode>().Where(c => c != CuFileCode.Success).ToArray();

@@ -39,7 +39,7 @@ sealed class FakeCuFile(int seed) : ICuFile
 
     public int InFlight => Batches.Count(b => b.IsInFlight);
 
-    public int Waits { get; set; }
+    public int Looks { get; set; }
 
     public nint FileAt(int index) => 0x1000 + index;
 
@@ -99,11 +99,11 @@ sealed class FakeCuFile(int seed) : ICuFile
             return new(answer, 0);
         }
 
-        public CuFileError GetStatus(TimeSpan wait, out CuFileEvent? happened)
+        public CuFileError GetStatus(out CuFileEvent? happened)
         {
             Assert.False(IsDisposed);
             happened = null;
-            owner.Waits += wait > TimeSpan.Zero ? 1 : 0;
+            owner.Looks++;
             var answer = owner.StatusAnswer();
             if (answer != CuFileCode.Success)
             {
