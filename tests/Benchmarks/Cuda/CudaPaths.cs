@@ -15,7 +15,7 @@ static class CudaPaths
     const double TargetCuFile = 0.9;
 
     /// <summary>Bytes of each measurement, read in turns, so that a drive whose rate drifts is the same for all.</summary>
-    const long Bytes = 4L << 30;
+    const long Bytes = 2L << 30;
     const int Turns = 4;
 
     /// <summary>The C program tries several ways, each a few times: together they read about what the others do.</summary>
