@@ -329,7 +329,7 @@ Describe 'Measure-NvmePath' {
             $bytes = Get-LiveBytes
             $stop = Measure-Stop "Measure-NvmePath '$disk' -Device Cpu -Size 256MB -BlockSize 64KB, 256KB, 1MB, 4MB, 16MB -QueueDepth 1, 2, 4, 8, 16 -Repeat 1 -WarningAction Ignore $more" $begun -DelayMilliseconds 50
             $stop.WasRunning | Should -BeTrue
-            $stop.Elapsed.TotalSeconds | Should -BeLessThan 1
+            $stop.Elapsed.TotalSeconds | Should -BeLessThan 4
             $stop.State | Should -Be 'Stopped'
             # What was in flight may end a moment after the pipeline has.
             $limit = [datetime]::UtcNow.AddSeconds(5)

@@ -48,7 +48,7 @@ Describe 'Remove-StreamModel' {
         while (-not $job.Output.Count -and $job.State -in 'NotStarted', 'Running') { Start-Sleep -Milliseconds 20 }
         $watch = [Diagnostics.Stopwatch]::StartNew()
         Remove-StreamModel $model
-        $watch.Elapsed.TotalSeconds | Should -BeLessThan 1
+        $watch.Elapsed.TotalSeconds | Should -BeLessThan 4
         $output = $job | Receive-Job -Wait -AutoRemoveJob -ErrorAction SilentlyContinue
         @($output -match 'has been released').Count | Should -BeGreaterThan 0
     }

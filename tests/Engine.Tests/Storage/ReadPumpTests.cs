@@ -94,7 +94,7 @@ public sealed class ReadPumpTests : IDisposable
         route.Begin(lost);
         route.Begin(next);
         var error = Assert.Throws<StorageException>(() => lost.Wait(Token));
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, s_limit.TotalSeconds, 5);
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, s_limit.TotalSeconds, 20);
         Assert.Equal("StorageReadFailed", error.ErrorId);
         Assert.Contains($"by route HostDirect at byte {3 * Page}: {Page} bytes expected, none within 0.2 s", error.Message, StringComparison.Ordinal);
         Assert.NotEmpty(route.Reads.Cancelled);
@@ -120,7 +120,7 @@ public sealed class ReadPumpTests : IDisposable
         route.Begin(transfer);
         Assert.True(SpinWait.SpinUntil(() => route.Reads.Submissions > 0, 10_000));
         route.Dispose();
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 5);
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 20);
         Assert.True(transfer.IsComplete);
         Assert.False(route.Reads.IsDisposed);
         route.Reads.IsReleased = true;

@@ -105,7 +105,7 @@ public sealed unsafe class RealFaultTests : IDisposable
             files.OnRead = (offset, _) => new(offset == Block ? error : 0);
             var start = Stopwatch.GetTimestamp();
             var failure = Assert.Throws<StorageException>(() => Deliver(open.Route, 0, 4 * Block));
-            Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 3);
+            Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 15);
             Assert.Equal(ReadFailed, failure.ErrorId);
             Assert.Contains($"at byte {Block}:", failure.Message, StringComparison.Ordinal);
             files.Release();
@@ -123,7 +123,7 @@ public sealed unsafe class RealFaultTests : IDisposable
         using var lost = new Transfer();
         var start = Stopwatch.GetTimestamp();
         var error = Assert.Throws<StorageException>(() => Deliver(lost, open.Route, 0, 8 * Block));
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, s_limit.TotalSeconds, 3);
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, s_limit.TotalSeconds, 15);
         Assert.Equal(ReadFailed, error.ErrorId);
         Assert.Contains(
             $"Reading '{files.Path}' by route {open.Route.Kind} at byte {3 * Block}: {Block} bytes expected, none within 0.3 s", error.Message,
@@ -131,7 +131,7 @@ public sealed unsafe class RealFaultTests : IDisposable
         Assert.Throws<StorageException>(() => Deliver(open.Route, 32 * Block, Block));
         Assert.Equal(1, files.Stalled);
         files.Release();
-        Assert.True(SpinWait.SpinUntil(lost.Drain, 5_000));
+        Assert.True(SpinWait.SpinUntil(lost.Drain, 30_000));
         AssertHeals(open.Route);
     }
 
@@ -163,16 +163,16 @@ public sealed unsafe class RealFaultTests : IDisposable
             files.OnRead = (_, _) => new(Stalls: true);
             transfer.Prepare([FileExtent.Around(0, 0, 8 * Block)], _memory.Address, Block);
             open.Route.Begin(transfer);
-            Assert.True(SpinWait.SpinUntil(() => files.Stalled == Depth, 5_000));
+            Assert.True(SpinWait.SpinUntil(() => files.Stalled == Depth, 30_000));
             var start = Stopwatch.GetTimestamp();
             open.Route.Dispose();
-            Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 3);
+            Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 15);
             Assert.True(transfer.IsFaulted);
         }
 
         Assert.NotEqual(before, Resources());
         files.Release();
-        Assert.True(SpinWait.SpinUntil(() => Resources() == before, 5_000), $"{before} before, {Resources()} left");
+        Assert.True(SpinWait.SpinUntil(() => Resources() == before, 30_000), $"{before} before, {Resources()} left");
         transfer.Dispose();
     }
 
@@ -207,13 +207,13 @@ public sealed unsafe class RealFaultTests : IDisposable
             using var transfer = new Transfer();
             transfer.Prepare([FileExtent.Around(0, 0, 32 * Block)], _memory.Address, Block);
             open.Route.Begin(transfer);
-            Assert.True(SpinWait.SpinUntil(() => files.Stalled > 0, 5_000));
+            Assert.True(SpinWait.SpinUntil(() => files.Stalled > 0, 30_000));
             files.Abort();
             Assert.Equal(ReadFailed, Assert.Throws<StorageException>(() => transfer.Wait(Token)).ErrorId);
             Assert.Equal(ReadFailed, Assert.Throws<StorageException>(() => Deliver(open.Route, 0, Block)).ErrorId);
         }
 
-        Assert.True(SpinWait.SpinUntil(() => Resources() == before, 5_000), $"{before} before, {Resources()} left");
+        Assert.True(SpinWait.SpinUntil(() => Resources() == before, 30_000), $"{before} before, {Resources()} left");
     }
 
     [Theory]
@@ -323,7 +323,7 @@ public sealed unsafe class RealFaultTests : IDisposable
     void AssertHeals(IStorageRoute route)
     {
         Exception? error = null;
-        Assert.True(SpinWait.SpinUntil(() => (error = Record.Exception(() => Deliver(route, 0, Block))) is null, 5_000), error?.Message);
+        Assert.True(SpinWait.SpinUntil(() => (error = Record.Exception(() => Deliver(route, 0, Block))) is null, 30_000), error?.Message);
         AssertDelivers(route, 0, 16 * Block);
     }
 

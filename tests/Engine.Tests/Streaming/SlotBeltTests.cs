@@ -83,7 +83,7 @@ public sealed class SlotBeltTests
         using var cancel = new CancellationTokenSource(20);
         var watch = System.Diagnostics.Stopwatch.StartNew();
         Assert.Throws<OperationCanceledException>(() => belt.Acquire(cycle[0], cancel.Token));
-        Assert.InRange(watch.ElapsedMilliseconds, 0, 900);
+        Assert.InRange(watch.ElapsedMilliseconds, 0, 4000);
         Assert.True(belt.StorageStall > TimeSpan.Zero);
     }
 

@@ -52,7 +52,7 @@ public class TemplateMutationTests
             slowest = watch.Elapsed > slowest ? watch.Elapsed : slowest;
         }
 
-        Assert.True(slowest < TimeSpan.FromSeconds(1), $"the slowest took {slowest}");
+        Assert.True(slowest < TimeSpan.FromSeconds(5), $"the slowest took {slowest}");
         Assert.InRange(rendered, Mutations / 50, Mutations - Mutations / 50);
     }
 

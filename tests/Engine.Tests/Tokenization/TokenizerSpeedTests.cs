@@ -11,25 +11,23 @@ public class TokenizerSpeedTests(ITestOutputHelper output)
 {
     const int Megabyte = 1 << 20;
 
-    /// <summary>On a busy machine the runtime is late to optimize what the first run finds out to be hot.</summary>
-    const int Attempts = 3;
-
-    static readonly TimeSpan s_limit = TimeSpan.FromSeconds(1);
+    // Quadratic time would be minutes; what a slow and busy machine takes for a linear one is far below this.
+    static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
 
     public static TheoryData<string> HostileTexts => ["a", " ", "\n", " \n", "🚀", "<|", "<|eot_id|>", "<|reserved_1", "é", "ÉA", "中", "1", "'", "'s", "\0", "ab ", "e\u0301"];
 
     [Theory]
     [MemberData(nameof(HostileTexts))]
-    public void A_megabyte_of_the_same_takes_less_than_a_second_with_llama_bpe(string unit) => AssertQuick(Vocabularies.Demo(), unit);
+    public void A_megabyte_of_the_same_takes_linear_time_with_llama_bpe(string unit) => AssertQuick(Vocabularies.Demo(), unit);
 
     [Theory]
     [MemberData(nameof(HostileTexts))]
-    public void A_megabyte_of_the_same_takes_less_than_a_second_with_sentencepiece(string unit) =>
+    public void A_megabyte_of_the_same_takes_linear_time_with_sentencepiece(string unit) =>
         AssertQuick(Vocabularies.Shared("tokenizers/ggml-vocab-llama-spm.gguf"), unit);
 
     [Theory]
     [MemberData(nameof(HostileTexts))]
-    public void A_megabyte_of_the_same_takes_less_than_a_second_with_gpt_2(string unit) =>
+    public void A_megabyte_of_the_same_takes_linear_time_with_gpt_2(string unit) =>
         AssertQuick(Vocabularies.Shared("tokenizers/ggml-vocab-gpt-2.gguf"), unit);
 
     [Theory]
@@ -51,7 +49,7 @@ public class TokenizerSpeedTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Many_added_tokens_within_each_other_take_less_than_a_second()
+    public void Many_added_tokens_within_each_other_take_linear_time()
     {
         // As in vocabularies that add runs of spaces.
         var added = Enumerable.Range(2, 60).Select(count => (new string(' ', count), TokenType.UserDefined)).ToArray();
@@ -81,18 +79,14 @@ public class TokenizerSpeedTests(ITestOutputHelper output)
 
         output.WriteLine($"{best.TotalMilliseconds:F0} ms, {allocated / 1e6:F1} MB");
         Assert.True(allocated < 100_000_000, $"{allocated} bytes");
-        Assert.True(best < TimeSpan.FromMilliseconds(250), $"{best}");
+        Assert.True(best < TimeSpan.FromSeconds(2.5), $"{best}");
     }
 
     void AssertQuick(Tokenizer tokenizer, string unit, int size = Megabyte)
     {
         var text = new StringBuilder().Insert(0, unit, size / Encoding.UTF8.GetByteCount(unit)).ToString();
         int[] ids = [];
-        var time = TimeSpan.MaxValue;
-        for (var attempt = 0; attempt < Attempts && time >= s_limit; attempt++)
-        {
-            time = ThreadTime(() => ids = tokenizer.Encode(text, addSpecial: false, parseSpecial: true));
-        }
+        var time = ThreadTime(() => ids = tokenizer.Encode(text, addSpecial: false, parseSpecial: true));
 
         Assert.Equal(text, tokenizer.Decode(ids, showControl: true));
         output.WriteLine($"{time.TotalMilliseconds:F0} ms");
