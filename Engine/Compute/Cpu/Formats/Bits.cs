@@ -22,6 +22,25 @@ internal static unsafe class Bits
         return Vector256.Create(bytes, ShiftRight(bytes, 4)) & Vector256.Create((byte)15);
     }
 
+    /// <summary>The low and the high nibbles of 16 bytes and of 16 others, in the lower and the upper halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void NibbleHalves(byte* first, byte* second, out Vector256<byte> low, out Vector256<byte> high)
+    {
+        var packed = Vector256.Create(Vector128.Load(first), Vector128.Load(second));
+        low = packed & Vector256.Create((byte)15);
+        high = ShiftRight(packed, 4) & Vector256.Create((byte)15);
+    }
+
+    /// <summary>Byte i of a half is 255 where bit i of its own 16 bits is set, else 0; needs AVX2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> SpreadHalves(uint first, uint second)
+    {
+        var byteOf = Vector256.Create(0x0000000000000000UL, 0x0101010101010101UL, 0x0000000000000000UL, 0x0101010101010101UL);
+        var bitOf = Vector256.Create(0x8040201008040201UL).AsByte();
+        var words = Vector256.Create(Vector128.CreateScalar(first), Vector128.CreateScalar(second)).AsByte();
+        return Vector256.Equals(Avx2.Shuffle(words, byteOf.AsByte()) & bitOf, bitOf);
+    }
+
     /// <summary>The eight nibbles of four bytes, in order, a lane each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<ushort> NibblesInOrder(uint packed)

@@ -1,24 +1,27 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
 /// <summary>
-/// The loops of a product of quantized weights. With few activation rows, eight weight rows at a time are multiplied as they
-/// are; with many, their groups are packed to panels which all activation rows of a tile share.
+/// The loops of a product of quantized weights. With few activation rows, weights are multiplied as they are, row after row
+/// as they lie in memory; with many, the groups of some rows are packed to panels which all activation rows of a tile share.
 /// </summary>
 internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFormat(TBlock.Type, TProduct.Encoding)
     where TBlock : struct, IWeightBlock
-    where TProduct : struct, IGroupProduct
+    where TProduct : struct, IRowProduct
     where TPanel : struct, IPanelProduct
 {
     /// <summary>Activation rows from which packing pays.</summary>
-    const int PanelActivations = 4;
+    const int PanelActivations = 3;
 
     /// <summary>Activations of a tile: they stay in the second cache level while panels pass by.</summary>
     const int TileBytes = 256 << 10;
 
-    const int TileRows = 128;
+    const int TileRows = 64;
+
+    const int Alignment = 64;
 
     static int GroupBytes
     {
@@ -26,60 +29,52 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
         get => TProduct.BlocksPerGroup * TBlock.Bytes;
     }
 
-    /// <summary>Scratch bytes of a call: padded tails, unpacked groups, a panel and the tile's sums.</summary>
-    static int ScratchBytes =>
-        Align(Rows * GroupBytes) + IGroupProduct.Rows * TProduct.UnpackedBytes + TPanel.Bytes + TileRows * Rows * sizeof(float);
+    static int ChunkBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => IRowProduct.ChunkGroups * GroupBytes;
+    }
 
-    static int Rows => Math.Max(IGroupProduct.Rows, TPanel.Rows);
-
-    [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(
         byte* rows, long rowBytes, int rowCount, int columns,
         byte* activations, long activationStride, int activationRows, float* y, int yStride)
     {
-        const int alignment = 64;
-        var memory = stackalloc byte[alignment + ScratchBytes];
-        var scratch = (byte*)(((nint)memory + alignment - 1) & -alignment);
-        var pointers = stackalloc byte*[Rows];
-        var block = new RowBlock
+        var shape = new Shape(rowBytes, columns);
+        if (TPanel.Rows > 0 && activationRows >= PanelActivations)
         {
-            WholeGroups = columns / Activations.GroupElements,
-            TailBytes = columns % Activations.GroupElements / BlockElements * BlockBytes,
-            Rows = pointers,
-            Tails = scratch,
-            Unpacked = scratch + Align(Rows * GroupBytes),
-        };
-        var panel = block.Unpacked + IGroupProduct.Rows * TProduct.UnpackedBytes;
-        var sums = (float*)(panel + TPanel.Bytes);
-        var isPacked = TPanel.Rows > 0 && activationRows >= PanelActivations;
-        var unit = isPacked ? TPanel.Rows : IGroupProduct.Rows;
-        var tile = (int)Math.Clamp(TileBytes / activationStride / 8 * 8, 8, TileRows);
-        for (var first = 0; first < activationRows; first += tile)
-        {
-            var count = Math.Min(activationRows - first, tile);
-            for (var r = 0; r < rowCount; r += unit)
-            {
-                var here = Math.Min(unit, rowCount - r);
-                block.Begin(rows + r * rowBytes, rowBytes, here, unit);
-                if (activationRows == 1)
-                {
-                    MultiplyOne(ref block, activations, sums, rowBytes);
-                }
-                else if (isPacked)
-                {
-                    MultiplyPacked(ref block, activations, activationStride, count, panel, sums);
-                }
-                else
-                {
-                    MultiplyUnpacked(ref block, activations, activationStride, count, sums);
-                }
+            MultiplyPacked(rows, rowCount, in shape, activations, activationStride, activationRows, y, yStride);
+            return;
+        }
 
-                Store(sums, unit, count, y + r, yStride, here);
+        for (var a = 0; a < activationRows; a++)
+        {
+            MultiplyRows(rows, rowCount, in shape, activations + a * activationStride, y + (long)a * yStride);
+        }
+    }
+
+    [SkipLocalsInit]
+    static void MultiplyRows(byte* rows, int rowCount, in Shape shape, byte* activations, float* y)
+    {
+        // Rows of some ten thousand weights fit; what a file claims may not.
+        const int stackBytes = 64 << 10;
+        var onStack = stackalloc byte[stackBytes + Alignment];
+        var bytes = (long)shape.Chunks * TProduct.PreparedBytes;
+        var allocated = bytes <= stackBytes ? null : (byte*)NativeMemory.AlignedAlloc((nuint)bytes, Alignment);
+        try
+        {
+            var prepared = allocated == null ? (byte*)Align((nint)onStack) : allocated;
+            for (var c = 0; c < shape.Chunks; c++)
+            {
+                TProduct.Prepare(
+                    activations + c * IRowProduct.ChunkGroups * Activations.GroupBytes, shape.GroupsOf(c),
+                    prepared + c * TProduct.PreparedBytes);
             }
 
-            activations += tile * activationStride;
-            y += (long)tile * yStride;
+            MultiplyRows(rows, rowCount, in shape, activations, prepared, y);
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(allocated);
         }
     }
 
@@ -91,134 +86,115 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
         }
     }
 
+    /// <summary>One activation row.</summary>
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void MultiplyOne(ref RowBlock block, byte* activations, float* sums, long rowBytes)
+    static void MultiplyRows(byte* rows, int rowCount, in Shape shape, byte* activations, byte* prepared, float* y)
     {
-        // The next eight rows lie behind these: their bytes are asked for in the order in which they lie.
-        var next = block.Rows[0] + IGroupProduct.Rows * rowBytes;
-        var sum = Vector256<float>.Zero;
-        for (var g = 0; g < block.Groups; g++)
+        const int chunkActivations = IRowProduct.ChunkGroups * Activations.GroupBytes;
+        var chunks = shape.Chunks;
+        var memory = stackalloc byte[Alignment + Align(ChunkBytes) + IRowProduct.ScratchBytes];
+        var padded = (byte*)Align((nint)memory);
+        var scratch = padded + Align(ChunkBytes);
+        var end = rows + (rowCount - 1) * shape.RowBytes + (long)shape.WholeGroups * GroupBytes;
+        for (var r = 0; r < rowCount; r++)
         {
-            Prefetch.Lines(next, IGroupProduct.Rows * GroupBytes);
-            next += IGroupProduct.Rows * GroupBytes;
-            sum = TProduct.Add(sum, block.Rows, activations);
-            block.Advance(g);
-            activations += Activations.GroupBytes;
-        }
-
-        sum.Store(sums);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void MultiplyUnpacked(ref RowBlock block, byte* activations, long activationStride, int count, float* sums)
-    {
-        new Span<float>(sums, count * IGroupProduct.Rows).Clear();
-        for (var g = 0; g < block.Groups; g++)
-        {
-            for (var r = 0; r < IGroupProduct.Rows; r++)
+            var sums = Vector256<float>.Zero;
+            var chunk = rows;
+            var values = activations;
+            var extra = prepared;
+            for (var c = 0; c < chunks; c++)
             {
-                TProduct.Unpack(block.Rows[r], block.Unpacked + r * TProduct.UnpackedBytes);
+                var source = shape.IsWhole(c) || chunk + ChunkBytes <= end && shape.TailBytes == 0 ? chunk : shape.Pad(chunk, c, padded);
+                sums = TProduct.Add(sums, source, shape.GroupsOf(c), values, extra, scratch);
+                chunk += ChunkBytes;
+                values += chunkActivations;
+                extra += TProduct.PreparedBytes;
             }
 
-            for (var a = 0; a < count; a++)
-            {
-                var sum = (Vector256<float>*)sums + a;
-                *sum = TProduct.AddUnpacked(*sum, block.Rows, block.Unpacked, activations + a * activationStride);
-            }
-
-            block.Advance(g);
-            activations += Activations.GroupBytes;
+            y[r] = RowSums.Of(sums);
+            rows += shape.RowBytes;
         }
     }
 
+    /// <summary>Many activation rows: a tile of them with all weight rows, then the next tile.</summary>
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void MultiplyPacked(
-        ref RowBlock block, byte* activations, long activationStride, int count, byte* panel, float* sums)
+        byte* rows, int rowCount, in Shape shape, byte* activations, long activationStride, int activationRows, float* y, int yStride)
     {
-        new Span<float>(sums, count * TPanel.Rows).Clear();
-        for (var g = 0; g < block.Groups; g++)
+        const int unpackedBytes = 8 * UnpackedSuperBlock.Bytes;
+        var tails = TPanel.Rows * GroupBytes;
+        var memory = stackalloc byte[Alignment + unpackedBytes + TPanel.Bytes + Align(tails) + TileRows * 8 * TPanel.Rows * sizeof(float)];
+        var unpacked = (byte*)Align((nint)memory);
+        var panel = unpacked + unpackedBytes;
+        var padded = panel + TPanel.Bytes;
+        var sums = (float*)(padded + Align(tails));
+        var groupRows = stackalloc byte*[TPanel.Rows];
+        var tile = (int)Math.Clamp(TileBytes / activationStride / 8 * 8, 8, TileRows);
+        for (var firstActivation = 0; firstActivation < activationRows; firstActivation += tile)
         {
-            TPanel.Pack(block.Rows, panel, block.Unpacked);
-            TPanel.Add(sums, panel, activations, activationStride, count);
-            block.Advance(g);
-            activations += Activations.GroupBytes;
+            var count = Math.Min(activationRows - firstActivation, tile);
+            for (var first = 0; first < rowCount; first += TPanel.Rows)
+            {
+                // The last row stands in for those that a panel lacks.
+                var here = Math.Min(TPanel.Rows, rowCount - first);
+                new Span<float>(sums, count * 8 * TPanel.Rows).Clear();
+                for (var g = 0; g < shape.Groups; g++)
+                {
+                    for (var r = 0; r < TPanel.Rows; r++)
+                    {
+                        var group = rows + (first + Math.Min(r, here - 1)) * shape.RowBytes + (long)g * GroupBytes;
+                        groupRows[r] = g < shape.WholeGroups ? group : Shape.Pad(group, shape.TailBytes, GroupBytes, padded + r * GroupBytes);
+                    }
+
+                    TPanel.Pack(groupRows, panel, unpacked);
+                    TPanel.Add(sums, panel, g, activations + g * Activations.GroupBytes, activationStride, count);
+                }
+
+                for (var a = 0; a < count; a++)
+                {
+                    var results = sums + a * 8 * TPanel.Rows;
+                    TPanel.Finish(results);
+                    new ReadOnlySpan<float>(results, here).CopyTo(new Span<float>(y + (long)a * yStride + first, here));
+                }
+            }
+
+            activations += tile * activationStride;
+            y += (long)tile * yStride;
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Store(float* sums, int unit, int count, float* y, int yStride, int rows)
-    {
-        for (var a = 0; a < count; a++)
-        {
-            new ReadOnlySpan<float>(sums + a * unit, rows).CopyTo(new Span<float>(y + (long)a * yStride, rows));
-        }
-    }
+    static int Align(int bytes) => (bytes + Alignment - 1) & -Alignment;
 
-    static int Align(int bytes) => (bytes + 63) & -64;
+    static nint Align(nint address) => (address + Alignment - 1) & -Alignment;
 
-    /// <summary>Where some rows' groups lie, one group after the other; the last may be a padded copy.</summary>
-    struct RowBlock
+    /// <summary>A row's groups; of the last there may be a part only.</summary>
+    readonly struct Shape(long rowBytes, int columns)
     {
-        public int WholeGroups;
-        public int TailBytes;
-        public byte** Rows;
-        public byte* Tails;
-        public byte* Unpacked;
+        public readonly long RowBytes = rowBytes;
+        public readonly int WholeGroups = columns / Activations.GroupElements;
+        public readonly int TailBytes = columns % Activations.GroupElements / TensorElements * TBlock.Bytes;
 
         public readonly int Groups => WholeGroups + (TailBytes > 0 ? 1 : 0);
 
-        /// <summary>Begins with the first groups of <paramref name="count"/> rows; the last stands in for those that lack.</summary>
-        public readonly void Begin(byte* first, long rowBytes, int count, int unit)
+        public readonly int Chunks => (Groups + IRowProduct.ChunkGroups - 1) / IRowProduct.ChunkGroups;
+
+        static int TensorElements => Activations.GroupElements / TProduct.BlocksPerGroup;
+
+        public readonly int GroupsOf(int chunk) => Math.Min(IRowProduct.ChunkGroups, Groups - chunk * IRowProduct.ChunkGroups);
+
+        public readonly bool IsWhole(int chunk) => (chunk + 1) * IRowProduct.ChunkGroups <= WholeGroups;
+
+        public readonly byte* Pad(byte* source, int chunk, byte* padded) => Pad(
+            source, (WholeGroups - chunk * IRowProduct.ChunkGroups) * GroupBytes + TailBytes, ChunkBytes, padded);
+
+        /// <summary>A copy of a row's last bytes with blocks of zeros after them: nothing is read past the row.</summary>
+        public static byte* Pad(byte* source, int bytes, int length, byte* padded)
         {
-            for (var r = 0; r < unit; r++)
-            {
-                Rows[r] = first + Math.Min(r, count - 1) * rowBytes;
-            }
-
-            if (TailBytes > 0)
-            {
-                PadTails(unit);
-            }
-        }
-
-        /// <summary>On to the groups behind group <paramref name="index"/>.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Advance(int index)
-        {
-            if (index + 1 == WholeGroups && TailBytes > 0)
-            {
-                PointToTails();
-                return;
-            }
-
-            for (var r = 0; r < BlockFormat<TBlock, TProduct, TPanel>.Rows; r++)
-            {
-                Rows[r] += GroupBytes;
-            }
-        }
-
-        // A row's last blocks, fewer than a group, with blocks of zeros after them: nothing is read past the row.
-        readonly void PadTails(int unit)
-        {
-            for (var r = 0; r < unit; r++)
-            {
-                var tail = Tails + r * GroupBytes;
-                new ReadOnlySpan<byte>(Rows[r] + (long)WholeGroups * GroupBytes, TailBytes).CopyTo(new Span<byte>(tail, TailBytes));
-                new Span<byte>(tail + TailBytes, GroupBytes - TailBytes).Clear();
-            }
-
-            if (WholeGroups == 0)
-            {
-                PointToTails();
-            }
-        }
-
-        readonly void PointToTails()
-        {
-            for (var r = 0; r < BlockFormat<TBlock, TProduct, TPanel>.Rows; r++)
-            {
-                Rows[r] = Tails + r * GroupBytes;
-            }
+            new ReadOnlySpan<byte>(source, bytes).CopyTo(new Span<byte>(padded, bytes));
+            new Span<byte>(padded + bytes, length - bytes).Clear();
+            return padded;
         }
     }
 }

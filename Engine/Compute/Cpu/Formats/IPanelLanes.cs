@@ -35,6 +35,8 @@ internal unsafe interface IPanelLanes<TVector>
 
     static abstract TVector ToFloats(TVector integers);
 
+    static abstract TVector AddFloats(TVector x, TVector y);
+
     static abstract TVector MultiplyFloats(TVector x, TVector y);
 
     static abstract TVector MultiplyAddFloats(TVector x, TVector y, TVector addend);

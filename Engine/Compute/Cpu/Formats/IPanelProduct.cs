@@ -3,7 +3,7 @@ namespace NvStream.Compute.Cpu.Formats;
 /// <summary>
 /// Products of a group of 256 weights of several rows with many activation rows. The weights are first packed to a panel
 /// that fits the first cache level: unpacked and interleaved so that a vector holds four weights of every row, which
-/// activations multiply as they are. The same bits as <see cref="IGroupProduct"/> gives, whose operations on floats these are.
+/// activations multiply as they are. The same bits as <see cref="IRowProduct"/> gives, whose operations on floats these are.
 /// </summary>
 internal unsafe interface IPanelProduct
 {
@@ -17,8 +17,13 @@ internal unsafe interface IPanelProduct
     /// <param name="unpacked">Scratch for eight unpacked groups.</param>
     static abstract void Pack(byte** rows, byte* panel, byte* unpacked);
 
-    /// <summary>Adds the products with <paramref name="count"/> activation rows to so many vectors of a lane a weight row.</summary>
-    static abstract void Add(float* sums, byte* panel, byte* activations, long activationStride, int count);
+    /// <summary>Adds the products with <paramref name="count"/> activation rows to their sums.</summary>
+    /// <param name="sums">Of each activation row eight vectors of a lane a weight row.</param>
+    /// <param name="group">The group's index in the row.</param>
+    static abstract void Add(float* sums, byte* panel, int group, byte* activations, long activationStride, int count);
+
+    /// <summary>The results of one activation row, of its eight vectors of sums: written over the first.</summary>
+    static abstract void Finish(float* sums);
 }
 
 /// <summary>None: rows are multiplied one by one.</summary>
@@ -32,7 +37,11 @@ internal readonly unsafe struct NoPanel : IPanelProduct
     {
     }
 
-    public static void Add(float* sums, byte* panel, byte* activations, long activationStride, int count)
+    public static void Add(float* sums, byte* panel, int group, byte* activations, long activationStride, int count)
+    {
+    }
+
+    public static void Finish(float* sums)
     {
     }
 }

@@ -28,6 +28,8 @@ internal readonly unsafe struct IQ3_S : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 32;
 
+    public static int ScaleAt => 0;
+
     public static MinimumKind Minimum => MinimumKind.None;
 
     public static void Dequantize(byte* block, float* values)
@@ -64,7 +66,4 @@ internal readonly unsafe struct IQ3_S : IWeightBlock, ISuperBlock
         var scales = (Bits.NibblesInOrder(*(uint*)(block + 106)) << 1 | Vector128<ushort>.One).AsInt16();
         return new() { Scales = Vector256.Create(scales, scales) };
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 0);
 }

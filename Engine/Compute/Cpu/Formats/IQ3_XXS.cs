@@ -28,6 +28,10 @@ internal readonly unsafe struct IQ3_XXS : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 32;
 
+    public static int ScaleAt => 0;
+
+    public static float ScaleFactor => 0.25f;
+
     public static MinimumKind Minimum => MinimumKind.None;
 
     public static void Dequantize(byte* block, float* values)
@@ -65,9 +69,6 @@ internal readonly unsafe struct IQ3_XXS : IWeightBlock, ISuperBlock
         var scales = (Vector128.Narrow(nibbles.GetLower(), nibbles.GetUpper()) << 1 | Vector128<ushort>.One).AsInt16();
         return new() { Scales = Vector256.Create(scales, scales) };
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 0, 0.25f);
 
     // Spreads the four sevens of bits over four bytes, and adds the parity of each as its eighth bit: after the three
     // foldings bit 0 of a byte is the parity of the byte; what shifts in from the next byte stays above bit 3.

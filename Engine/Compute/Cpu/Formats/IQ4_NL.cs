@@ -52,7 +52,4 @@ internal readonly unsafe struct IQ4_NL : IWeightBlock, ISmallBlock
     public static Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions =>
         TDot.Shuffle(Table, Bits.Nibbles(group + index * Bytes + 2));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
 }

@@ -26,6 +26,8 @@ internal readonly unsafe struct IQ4_XS : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 32;
 
+    public static int ScaleAt => 0;
+
     public static MinimumKind Minimum => MinimumKind.None;
 
     public static void Dequantize(byte* block, float* values)
@@ -56,7 +58,4 @@ internal readonly unsafe struct IQ4_XS : IWeightBlock, ISuperBlock
         var scales = (low | high >> 10 & Vector128.Create((ushort)0x30)).AsInt16() - Vector128.Create((short)32);
         return new() { Scales = Vector256.Create(scales, scales) };
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 0);
 }

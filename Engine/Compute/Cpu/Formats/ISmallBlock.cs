@@ -2,7 +2,10 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>A block of 32 weights: weight = scale * (quant - Offset) + minimum. Eight of them make a group.</summary>
+/// <summary>
+/// A block of 32 weights: weight = scale * (quant - Offset) + minimum. Eight of them make a group. A block begins with its
+/// float16 scale, and its minimum where it has one.
+/// </summary>
 internal unsafe interface ISmallBlock
 {
     /// <summary>Quants run over 0..LargestQuant, or over -128..127 where signed.</summary>
@@ -21,6 +24,13 @@ internal unsafe interface ISmallBlock
     static abstract Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions;
 
-    /// <summary>Of block <paramref name="index"/> of the groups of eight rows.</summary>
-    static abstract RowScales FloatScales(byte** rows, int index);
+    /// <summary>Whether there is <see cref="Halves"/>: of quants below 32 whose elements 0..15 and 16..31 are nibbles of 16 bytes.</summary>
+    static virtual bool HasHalves => false;
+
+    /// <summary>
+    /// The quants of blocks <paramref name="index"/> and <paramref name="index"/> + 4, in the lower and the upper half of
+    /// vectors: their elements 0..15 and 16..31.
+    /// </summary>
+    static virtual void Halves(byte* group, int index, out Vector256<byte> low, out Vector256<byte> high) =>
+        throw new NotSupportedException();
 }

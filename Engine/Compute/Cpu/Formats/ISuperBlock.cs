@@ -17,7 +17,16 @@ internal unsafe interface ISuperBlock
     /// <summary>16, or 32 where neighbouring groups share scale and minimum.</summary>
     static abstract int GroupElements { get; }
 
+    /// <summary>Where the float16 scale is; where minima have one of their own, it lies behind it.</summary>
+    static abstract int ScaleAt { get; }
+
+    /// <summary>What the scale is multiplied by.</summary>
+    static virtual float ScaleFactor => 1;
+
     static abstract MinimumKind Minimum { get; }
+
+    /// <summary>Whether a block begins as <see cref="ScaledGroups"/> has it.</summary>
+    static virtual bool HasScaledGroups => false;
 
     /// <summary>The 32 quants of groups 2 * part and 2 * part + 1.</summary>
     /// <param name="part">0..7; a constant at every call, so that what depends on it is folded.</param>
@@ -25,9 +34,6 @@ internal unsafe interface ISuperBlock
         where TDot : struct, IDotInstructions;
 
     static abstract SuperBlockScales Scales(byte* block);
-
-    /// <summary>The float scales of the blocks of eight rows.</summary>
-    static abstract RowScales FloatScales(byte** rows);
 }
 
 /// <summary>How a block's minima enter its product.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>The steps of a panel product that all formats share; needs AVX2.</summary>
+/// <summary>The steps of a panel product that all formats share.</summary>
 internal static unsafe class Panel
 {
     /// <summary>Vectors of a plane: 256 weights of a row, four in each.</summary>
@@ -24,6 +24,16 @@ internal static unsafe class Panel
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(byte* rows, int rowStride, byte* destination, int stride)
     {
+        if (!Avx2.IsSupported)
+        {
+            for (var i = 0; i < 64; i++)
+            {
+                ((int*)(destination + i % 8 * stride))[i / 8] = ((int*)(rows + i / 8 * rowStride))[i % 8];
+            }
+
+            return;
+        }
+
         var (r0, r1) = (Vector256.Load((int*)rows), Vector256.Load((int*)(rows + rowStride)));
         var (r2, r3) = (Vector256.Load((int*)(rows + 2 * rowStride)), Vector256.Load((int*)(rows + 3 * rowStride)));
         rows += 4 * rowStride;

@@ -49,6 +49,9 @@ internal readonly unsafe struct PanelLanes256 : IPanelLanes<Vector256<int>>
     public static Vector256<int> ToFloats(Vector256<int> integers) => Vector256.ConvertToSingle(integers).AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddFloats(Vector256<int> x, Vector256<int> y) => (x.AsSingle() + y.AsSingle()).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> MultiplyFloats(Vector256<int> x, Vector256<int> y) => (x.AsSingle() * y.AsSingle()).AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

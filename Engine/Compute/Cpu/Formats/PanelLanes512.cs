@@ -55,6 +55,9 @@ internal readonly unsafe struct PanelLanes512 : IPanelLanes<Vector512<int>>
     public static Vector512<int> ToFloats(Vector512<int> integers) => Vector512.ConvertToSingle(integers).AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> AddFloats(Vector512<int> x, Vector512<int> y) => (x.AsSingle() + y.AsSingle()).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> MultiplyFloats(Vector512<int> x, Vector512<int> y) => (x.AsSingle() * y.AsSingle()).AsInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

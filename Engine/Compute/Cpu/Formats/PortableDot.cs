@@ -4,29 +4,29 @@ using System.Runtime.Intrinsics;
 namespace NvStream.Compute.Cpu.Formats;
 
 /// <summary>Portable 128-bit vectors: any machine, and the check of the others.</summary>
-internal readonly struct PortableDot : IDotInstructions
+internal readonly unsafe struct PortableDot : IDotInstructions
 {
     public static string Name => "128-bit vectors";
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Dot(Vector256<sbyte> weights, Vector256<sbyte> activations) => Vector256.Create(
-        Dot(weights.GetLower(), activations.GetLower()),
-        Dot(weights.GetUpper(), activations.GetUpper()));
+    public static Vector256<int> Dot(Vector256<sbyte> weights, sbyte* activations) => Vector256.Create(
+        Dot(weights.GetLower(), Vector128.Load(activations)),
+        Dot(weights.GetUpper(), Vector128.Load(activations + 16)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> DotSigned(Vector256<sbyte> weights, Vector256<sbyte> activations) =>
+    public static Vector256<int> DotSigned(Vector256<sbyte> weights, sbyte* activations) =>
         Dot(weights, activations);
 
     // A half's scales are equal, so the upper of each pair of shorts, sign-extended, is the scale of a lane.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddScaledDot(
-        Vector256<int> sum, Vector256<sbyte> weights, Vector256<sbyte> activations, Vector256<short> scales) =>
+        Vector256<int> sum, Vector256<short> scales, Vector256<sbyte> weights, sbyte* activations) =>
         sum + Dot(weights, activations) * (scales.AsInt32() >> 16);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> AddScaledDotSigned(
-        Vector256<int> sum, Vector256<sbyte> weights, Vector256<sbyte> activations, Vector256<short> scales) =>
-        AddScaledDot(sum, weights, activations, scales);
+        Vector256<int> sum, Vector256<short> scales, Vector256<sbyte> weights, sbyte* activations) =>
+        AddScaledDot(sum, scales, weights, activations);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> DotPairs(Vector256<short> x, Vector256<short> y) => Vector256.Create(
@@ -38,6 +38,10 @@ internal readonly struct PortableDot : IDotInstructions
         Vector256.Create(
             SumEach(x0.GetLower(), x1.GetLower(), x2.GetLower(), x3.GetLower()),
             SumEach(x0.GetUpper(), x1.GetUpper(), x2.GetUpper(), x3.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> AddHalves(Vector256<int> first, Vector256<int> second) =>
+        Vector256.Create(first.GetLower() + first.GetUpper(), second.GetLower() + second.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Shuffle(Vector256<byte> table, Vector256<byte> indices) => Vector256.Create(

@@ -12,29 +12,35 @@ internal static unsafe class Prefetch
     const int Distance = 2560;
     const int LineBytes = 64;
 
-    /// <param name="bytes">Bytes that are about to be read; a constant, so that the loop unrolls.</param>
+    /// <param name="bytes">Bytes that are about to be read, at most five lines; a constant.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Ahead(byte* weights, int bytes)
     {
-        if (Sse.IsSupported)
+        if (!Sse.IsSupported)
         {
-            for (var line = 0; line < bytes; line += LineBytes)
-            {
-                Sse.Prefetch0(weights + Distance + line);
-            }
+            return;
         }
-    }
 
-    /// <summary>Asks for the lines of <paramref name="bytes"/> bytes, a constant.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Lines(byte* weights, int bytes)
-    {
-        if (Sse.IsSupported)
+        weights += Distance;
+        Sse.Prefetch0(weights);
+        if (bytes > LineBytes)
         {
-            for (var line = 0; line < bytes; line += LineBytes)
-            {
-                Sse.Prefetch1(weights + line);
-            }
+            Sse.Prefetch0(weights + LineBytes);
+        }
+
+        if (bytes > 2 * LineBytes)
+        {
+            Sse.Prefetch0(weights + 2 * LineBytes);
+        }
+
+        if (bytes > 3 * LineBytes)
+        {
+            Sse.Prefetch0(weights + 3 * LineBytes);
+        }
+
+        if (bytes > 4 * LineBytes)
+        {
+            Sse.Prefetch0(weights + 4 * LineBytes);
         }
     }
 }

@@ -24,6 +24,8 @@ internal readonly unsafe struct Q2_K : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 16;
 
+    public static int ScaleAt => 80;
+
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
     public static void Dequantize(byte* block, float* values)
@@ -54,7 +56,4 @@ internal readonly unsafe struct Q2_K : IWeightBlock, ISuperBlock
             Minima = Bits.EvenThenOdd((Bits.ShiftRight(packed, 4) & fifteen).AsSByte()),
         };
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.Pair(rows, 80);
 }

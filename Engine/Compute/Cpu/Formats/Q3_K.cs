@@ -26,6 +26,8 @@ internal readonly unsafe struct Q3_K : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 16;
 
+    public static int ScaleAt => 108;
+
     public static MinimumKind Minimum => MinimumKind.Offset;
 
     public static void Dequantize(byte* block, float* values)
@@ -60,9 +62,6 @@ internal readonly unsafe struct Q3_K : IWeightBlock, ISuperBlock
         var scales = Bits.EvenThenOdd(bytes - Vector128.Create((sbyte)32));
         return new() { Scales = scales, Minima = -(scales << 2) };
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 108);
 
     static int Scale(byte* scales, int group) =>
         scales[group % 8] >> (group / 8 * 4) & 15 | (scales[8 + group % 4] >> (group / 4 * 2) & 3) << 4;

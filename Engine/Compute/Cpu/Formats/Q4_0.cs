@@ -21,6 +21,8 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
 
     public static bool IsSigned => false;
 
+    public static bool HasHalves => true;
+
     public static MinimumKind Minimum => MinimumKind.Offset;
 
     public static int Offset => 8;
@@ -41,5 +43,10 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
         Bits.Nibbles(group + index * Bytes + 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
+    public static void Halves(byte* group, int index, out Vector256<byte> low, out Vector256<byte> high)
+    {
+        var first = group + index * Bytes;
+        var second = first + 4 * Bytes;
+        Bits.NibbleHalves(first + 2, second + 2, out low, out high);
+    }
 }

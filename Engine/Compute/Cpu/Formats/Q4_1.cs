@@ -21,6 +21,8 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
 
     public static bool IsSigned => false;
 
+    public static bool HasHalves => true;
+
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
     public static int Offset => 0;
@@ -42,5 +44,10 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
         Bits.Nibbles(group + index * Bytes + 4);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => RowScales.Pair(rows, index * Bytes);
+    public static void Halves(byte* group, int index, out Vector256<byte> low, out Vector256<byte> high)
+    {
+        var first = group + index * Bytes;
+        var second = first + 4 * Bytes;
+        Bits.NibbleHalves(first + 4, second + 4, out low, out high);
+    }
 }

@@ -22,6 +22,8 @@ internal readonly unsafe struct Q5_0 : IWeightBlock, ISmallBlock
 
     public static bool IsSigned => false;
 
+    public static bool HasHalves => true;
+
     public static MinimumKind Minimum => MinimumKind.Offset;
 
     public static int Offset => 16;
@@ -47,5 +49,13 @@ internal readonly unsafe struct Q5_0 : IWeightBlock, ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
+    public static void Halves(byte* group, int index, out Vector256<byte> low, out Vector256<byte> high)
+    {
+        var first = group + index * Bytes;
+        var second = first + 4 * Bytes;
+        Bits.NibbleHalves(first + 6, second + 6, out low, out high);
+        var (firstBits, secondBits) = (*(uint*)(first + 2), *(uint*)(second + 2));
+        low |= Bits.SpreadHalves(firstBits, secondBits) & Vector256.Create((byte)16);
+        high |= Bits.SpreadHalves(firstBits >> 16, secondBits >> 16) & Vector256.Create((byte)16);
+    }
 }

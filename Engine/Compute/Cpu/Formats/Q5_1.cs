@@ -22,6 +22,8 @@ internal readonly unsafe struct Q5_1 : IWeightBlock, ISmallBlock
 
     public static bool IsSigned => false;
 
+    public static bool HasHalves => true;
+
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
     public static int Offset => 0;
@@ -48,5 +50,13 @@ internal readonly unsafe struct Q5_1 : IWeightBlock, ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => RowScales.Pair(rows, index * Bytes);
+    public static void Halves(byte* group, int index, out Vector256<byte> low, out Vector256<byte> high)
+    {
+        var first = group + index * Bytes;
+        var second = first + 4 * Bytes;
+        Bits.NibbleHalves(first + 8, second + 8, out low, out high);
+        var (firstBits, secondBits) = (*(uint*)(first + 4), *(uint*)(second + 4));
+        low |= Bits.SpreadHalves(firstBits, secondBits) & Vector256.Create((byte)16);
+        high |= Bits.SpreadHalves(firstBits >> 16, secondBits >> 16) & Vector256.Create((byte)16);
+    }
 }

@@ -25,7 +25,11 @@ internal readonly unsafe struct Q5_K : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 32;
 
+    public static int ScaleAt => 0;
+
     public static MinimumKind Minimum => MinimumKind.Scaled;
+
+    public static bool HasScaledGroups => true;
 
     public static void Dequantize(byte* block, float* values)
     {
@@ -51,7 +55,4 @@ internal readonly unsafe struct Q5_K : IWeightBlock, ISuperBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SuperBlockScales Scales(byte* block) => ScaledGroups.Unpack(block);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.Pair(rows, 0);
 }

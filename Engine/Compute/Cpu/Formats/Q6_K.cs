@@ -25,6 +25,8 @@ internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 16;
 
+    public static int ScaleAt => 208;
+
     public static MinimumKind Minimum => MinimumKind.Offset;
 
     public static void Dequantize(byte* block, float* values)
@@ -55,7 +57,4 @@ internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
         var scales = Bits.EvenThenOdd(Vector128.Load((sbyte*)block + 192));
         return new() { Scales = scales, Minima = -(scales << 5) };
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 208);
 }

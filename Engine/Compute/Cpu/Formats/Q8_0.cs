@@ -38,7 +38,4 @@ internal readonly unsafe struct Q8_0 : IWeightBlock, ISmallBlock
     public static Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions =>
         Vector256.Load(group + index * Bytes + 2);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
 }

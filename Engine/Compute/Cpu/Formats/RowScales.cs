@@ -3,18 +3,27 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>The float scales that the blocks of eight weight rows have at one place, and their minima where they have them.</summary>
-internal unsafe struct RowScales
+/// <summary>float16 values of eight blocks, a lane each: their scales, or their minima.</summary>
+internal static unsafe class RowScales
 {
-    public Vector256<float> Scale;
-
-    public Vector256<float> Minimum;
-
-    /// <summary>float16 scales <paramref name="offset"/> bytes into each row's block, times a constant.</summary>
+    /// <summary>Of blocks <paramref name="stride"/> bytes apart, a constant.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales One(byte** rows, int offset, float factor = 1)
-    {
-        var scales = Float16.ToSingle(Vector128.Create(
+    public static Vector256<float> Load(byte* first, int stride, float factor = 1) => Scale(
+        Float16.ToSingle(Vector128.Create(
+            *(short*)first,
+            *(short*)(first + stride),
+            *(short*)(first + 2 * stride),
+            *(short*)(first + 3 * stride),
+            *(short*)(first + 4 * stride),
+            *(short*)(first + 5 * stride),
+            *(short*)(first + 6 * stride),
+            *(short*)(first + 7 * stride))),
+        factor);
+
+    /// <summary>Of blocks at the same place of eight rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load(byte** rows, int offset, float factor = 1) => Scale(
+        Float16.ToSingle(Vector128.Create(
             *(short*)(rows[0] + offset),
             *(short*)(rows[1] + offset),
             *(short*)(rows[2] + offset),
@@ -22,23 +31,10 @@ internal unsafe struct RowScales
             *(short*)(rows[4] + offset),
             *(short*)(rows[5] + offset),
             *(short*)(rows[6] + offset),
-            *(short*)(rows[7] + offset)));
-        return new() { Scale = factor == 1 ? scales : scales * Vector256.Create(factor) };
-    }
+            *(short*)(rows[7] + offset))),
+        factor);
 
-    /// <summary>The same with float16 minima right behind the scales.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales Pair(byte** rows, int offset)
-    {
-        var pairs = Vector256.Create(
-            *(int*)(rows[0] + offset),
-            *(int*)(rows[1] + offset),
-            *(int*)(rows[2] + offset),
-            *(int*)(rows[3] + offset),
-            *(int*)(rows[4] + offset),
-            *(int*)(rows[5] + offset),
-            *(int*)(rows[6] + offset),
-            *(int*)(rows[7] + offset));
-        return new() { Scale = Float16.ToSingle(pairs << 16 >> 16), Minimum = Float16.ToSingle(pairs >> 16) };
-    }
+    static Vector256<float> Scale(Vector256<float> values, float factor) =>
+        factor == 1 ? values : values * Vector256.Create(factor);
 }

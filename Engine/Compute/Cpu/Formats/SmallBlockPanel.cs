@@ -8,7 +8,7 @@ namespace NvStream.Compute.Cpu.Formats;
 /// each block's float scales, then each block's float minima.
 /// </summary>
 internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> : IPanelProduct
-    where TBlock : struct, ISmallBlock
+    where TBlock : struct, IWeightBlock, ISmallBlock
     where TDot : struct, IDotInstructions
     where TLanes : struct, IPanelLanes<TVector>
     where TVector : struct
@@ -23,6 +23,13 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     }
 
     public static int Bytes => MinimaAt + Blocks * VectorBytes;
+
+    /// <summary>Floats from an activation row's sums to the next row's.</summary>
+    static int ColumnSums
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8 * Rows;
+    }
 
     static int VectorBytes
     {
@@ -64,42 +71,44 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte** rows, byte* panel, byte* unpacked)
     {
-        for (var first = 0; first < Rows; first += IGroupProduct.Rows, rows += IGroupProduct.Rows, panel += Vector256<byte>.Count)
+        for (var first = 0; first < Rows; first += 8, rows += 8, panel += Vector256<byte>.Count)
         {
-            for (var r = 0; r < IGroupProduct.Rows; r++)
+            for (var r = 0; r < 8; r++)
             {
-                UnpackedSmallBlocks<TBlock>.Unpack<TDot>(rows[r], unpacked + r * UnpackedSmallBlocks<TBlock>.Bytes);
+                UnpackedSmallBlocks.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSmallBlocks.Bytes);
             }
 
-            Panel.PackQuants(unpacked, UnpackedSmallBlocks<TBlock>.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            Panel.PackQuants(unpacked, UnpackedSmallBlocks.Bytes, TBlock.IsSigned, panel, VectorBytes);
             for (var block = 0; block < Blocks; block++)
             {
-                var scales = TBlock.FloatScales(rows, block);
-                scales.Scale.Store((float*)(panel + ScalesAt + block * VectorBytes));
+                var at = block * VectorBytes;
+                RowScales.Load(rows, block * TBlock.Bytes).Store((float*)(panel + ScalesAt + at));
                 if (TBlock.Minimum == MinimumKind.Scaled)
                 {
-                    scales.Minimum.Store((float*)(panel + MinimaAt + block * VectorBytes));
+                    RowScales.Load(rows, block * TBlock.Bytes + sizeof(short)).Store((float*)(panel + MinimaAt + at));
                 }
             }
         }
     }
 
-    public static void Add(float* sums, byte* panel, byte* activations, long activationStride, int count)
+    public static void Add(float* sums, byte* panel, int group, byte* activations, long activationStride, int count)
     {
         for (; count >= 4; count -= 4)
         {
             Add4(sums, panel, activations, activationStride);
-            sums += 4 * Rows;
+            sums += 4 * ColumnSums;
             activations += 4 * activationStride;
         }
 
         for (; count > 0; count--)
         {
             Add1(sums, panel, activations);
-            sums += Rows;
+            sums += ColumnSums;
             activations += activationStride;
         }
     }
+
+    public static void Finish(float* sums) => TLanes.Store(RowSums.Of<TLanes, TVector>(sums), sums);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Add4(float* sums, byte* panel, byte* a0, long stride)
@@ -107,10 +116,6 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
         var a1 = a0 + stride;
         var a2 = a1 + stride;
         var a3 = a2 + stride;
-        var f0 = TLanes.Load(sums);
-        var f1 = TLanes.Load(sums + Rows);
-        var f2 = TLanes.Load(sums + 2 * Rows);
-        var f3 = TLanes.Load(sums + 3 * Rows);
         var one = TLanes.Shorts(1);
         var quants = panel;
         for (var block = 0; block < Blocks; block++)
@@ -118,16 +123,12 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
             var at = block * 32;
             Multiply4(quants, a0 + at, a1 + at, a2 + at, a3 + at, one, out var i0, out var i1, out var i2, out var i3);
             quants += StepsPerBlock * StepBytes;
-            f0 = AddScaled(f0, i0, panel, block, a0);
-            f1 = AddScaled(f1, i1, panel, block, a1);
-            f2 = AddScaled(f2, i2, panel, block, a2);
-            f3 = AddScaled(f3, i3, panel, block, a3);
+            AddScaled(sums, i0, panel, block, a0);
+            AddScaled(sums + ColumnSums, i1, panel, block, a1);
+            AddScaled(sums + 2 * ColumnSums, i2, panel, block, a2);
+            AddScaled(sums + 3 * ColumnSums, i3, panel, block, a3);
+            sums += Rows;
         }
-
-        TLanes.Store(f0, sums);
-        TLanes.Store(f1, sums + Rows);
-        TLanes.Store(f2, sums + 2 * Rows);
-        TLanes.Store(f3, sums + 3 * Rows);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -169,7 +170,6 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Add1(float* sums, byte* panel, byte* activations)
     {
-        var sum = TLanes.Load(sums);
         var one = TLanes.Shorts(1);
         var quants = panel;
         for (var block = 0; block < Blocks; block++)
@@ -189,15 +189,15 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
                 quants += StepsPerSum * StepBytes;
             }
 
-            sum = AddScaled(sum, product, panel, block, activations);
+            AddScaled(sums, product, panel, block, activations);
+            sums += Rows;
         }
-
-        TLanes.Store(sum, sums);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static TVector AddScaled(TVector sum, TVector integers, byte* panel, int block, byte* activations)
+    static void AddScaled(float* sums, TVector integers, byte* panel, int block, byte* activations)
     {
+        var sum = TLanes.Load(sums);
         var scale = activations + Activations.ScalesOffset + block * 4;
         var total = activations + Activations.SumsOffset + block * 4;
         var product = TLanes.ToFloats(integers);
@@ -214,6 +214,6 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
         }
 
         var factor = TLanes.MultiplyFloats(TLanes.Load(panel + ScalesAt + block * VectorBytes), TLanes.Broadcast(scale));
-        return TLanes.MultiplyAddFloats(product, factor, sum);
+        TLanes.Store(TLanes.MultiplyAddFloats(product, factor, sum), sums);
     }
 }

@@ -24,6 +24,13 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
 
     public static int Bytes => MinimaScaleAt + VectorBytes;
 
+    /// <summary>Floats from an activation row's sums to the next row's.</summary>
+    static int ColumnSums
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8 * Rows;
+    }
+
     static int VectorBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,49 +89,69 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte** rows, byte* panel, byte* unpacked)
     {
-        for (var first = 0; first < Rows; first += IGroupProduct.Rows, rows += IGroupProduct.Rows, panel += Vector256<byte>.Count)
+        for (var first = 0; first < Rows; first += 8, rows += 8, panel += Vector256<byte>.Count)
         {
-            for (var r = 0; r < IGroupProduct.Rows; r++)
+            for (var r = 0; r < 8; r++)
             {
-                UnpackedSuperBlock<TBlock>.Unpack<TDot>(rows[r], unpacked + r * UnpackedSuperBlock<TBlock>.Bytes);
+                UnpackedSuperBlock.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSuperBlock.Bytes);
             }
 
-            Panel.PackQuants(unpacked, UnpackedSuperBlock<TBlock>.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            Panel.PackQuants(unpacked, UnpackedSuperBlock.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            if (TBlock.HasScaledGroups)
+            {
+                PackGroups(rows, panel);
+                continue;
+            }
+
             PackScales(panel, unpacked);
-            var scales = TBlock.FloatScales(rows);
-            scales.Scale.Store((float*)(panel + ScaleAt));
+            RowScales.Load(rows, TBlock.ScaleAt, TBlock.ScaleFactor).Store((float*)(panel + ScaleAt));
             if (TBlock.Minimum == MinimumKind.Scaled)
             {
-                (-scales.Minimum).Store((float*)(panel + MinimaScaleAt));
+                (-RowScales.Load(rows, TBlock.ScaleAt + sizeof(short))).Store((float*)(panel + MinimaScaleAt));
             }
         }
     }
 
-    public static void Add(float* sums, byte* panel, byte* activations, long activationStride, int count)
+    public static void Add(float* sums, byte* panel, int group, byte* activations, long activationStride, int count)
     {
+        sums += group % 8 * Rows;
         for (; count >= 4; count -= 4)
         {
             Add4(sums, panel, activations, activationStride);
-            sums += 4 * Rows;
+            sums += 4 * ColumnSums;
             activations += 4 * activationStride;
         }
 
         for (; count > 0; count--)
         {
             Add1(sums, panel, activations);
-            sums += Rows;
+            sums += ColumnSums;
             activations += activationStride;
         }
+    }
+
+    public static void Finish(float* sums) => TLanes.Store(RowSums.Of<TLanes, TVector>(sums), sums);
+
+    static void PackGroups(byte** rows, byte* panel)
+    {
+        var groups = ScaledGroups.Unpack(rows, panel + ScalesAt, VectorBytes);
+        var minima = panel + MinimaAt;
+        groups.Minima01.Store((short*)minima);
+        groups.Minima23.Store((short*)(minima + VectorBytes));
+        groups.Minima45.Store((short*)(minima + 2 * VectorBytes));
+        groups.Minima67.Store((short*)(minima + 3 * VectorBytes));
+        groups.Scale.Store((float*)(panel + ScaleAt));
+        (-groups.Minimum).Store((float*)(panel + MinimaScaleAt));
     }
 
     // The rows' quants are in the panel already: their place is free.
     static void PackScales(byte* panel, byte* unpacked)
     {
-        const int stride = UnpackedSuperBlock<TBlock>.Bytes;
-        for (var r = 0; r < IGroupProduct.Rows; r++)
+        const int stride = UnpackedSuperBlock.Bytes;
+        for (var r = 0; r < 8; r++)
         {
             var row = unpacked + r * stride;
-            var scales = UnpackedSuperBlock<TBlock>.Scales(row);
+            var scales = UnpackedSuperBlock.Scales(row);
             Twice(scales.Scales.GetLower()).Store((int*)row);
             Twice(scales.Scales.GetUpper()).Store((int*)(row + 32));
             (TBlock.IsSigned ? scales.Scales * (short)-Panel.Bias : scales.Minima).Store((short*)(row + 64));
@@ -181,9 +208,9 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
         }
 
         AddScaled(sums, i0, panel, a0);
-        AddScaled(sums + Rows, i1, panel, a1);
-        AddScaled(sums + 2 * Rows, i2, panel, a2);
-        AddScaled(sums + 3 * Rows, i3, panel, a3);
+        AddScaled(sums + ColumnSums, i1, panel, a1);
+        AddScaled(sums + 2 * ColumnSums, i2, panel, a2);
+        AddScaled(sums + 3 * ColumnSums, i3, panel, a3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

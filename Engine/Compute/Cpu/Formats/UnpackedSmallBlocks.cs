@@ -3,29 +3,14 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>The quants of a group of eight blocks of another format after unpacking.</summary>
-internal readonly unsafe struct UnpackedSmallBlocks<TBlock> : ISmallBlock
-    where TBlock : struct, ISmallBlock
+/// <summary>A group of eight blocks after unpacking: its 256 quants.</summary>
+internal static unsafe class UnpackedSmallBlocks
 {
-    public const int Bytes = 256;
-
-    public static int LargestQuant => TBlock.LargestQuant;
-
-    public static bool IsSigned => TBlock.IsSigned;
-
-    public static MinimumKind Minimum => TBlock.Minimum;
-
-    public static int Offset => TBlock.Offset;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Quants<TDot>(byte* group, int index)
-        where TDot : struct, IDotInstructions => Vector256.Load(group + index * 32);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows, int index) => TBlock.FloatScales(rows, index);
+    public const int Bytes = Activations.GroupElements;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack<TDot>(byte* group, byte* unpacked)
+    public static void Unpack<TBlock, TDot>(byte* group, byte* unpacked)
+        where TBlock : struct, ISmallBlock
         where TDot : struct, IDotInstructions
     {
         TBlock.Quants<TDot>(group, 0).Store(unpacked);

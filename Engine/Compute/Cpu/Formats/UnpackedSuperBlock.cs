@@ -3,32 +3,16 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>A super-block of another format after unpacking: 256 bytes of quants, then the groups' scales and minima.</summary>
-internal readonly unsafe struct UnpackedSuperBlock<TBlock> : ISuperBlock
-    where TBlock : struct, ISuperBlock
+/// <summary>A super-block after unpacking: 256 bytes of quants, then the groups' scales and minima.</summary>
+internal static unsafe class UnpackedSuperBlock
 {
-    public const int Bytes = 256 + 64;
+    public const int Bytes = Activations.GroupElements + 64;
 
-    public static int LargestQuant => TBlock.LargestQuant;
-
-    public static bool IsSigned => TBlock.IsSigned;
-
-    public static int GroupElements => TBlock.GroupElements;
-
-    public static MinimumKind Minimum => TBlock.Minimum;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Quants<TDot>(byte* block, int part)
-        where TDot : struct, IDotInstructions => Vector256.Load(block + part * 32);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SuperBlockScales Scales(byte* block) => *(SuperBlockScales*)(block + Activations.GroupElements);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static RowScales FloatScales(byte** rows) => TBlock.FloatScales(rows);
+    public static SuperBlockScales Scales(byte* unpacked) => *(SuperBlockScales*)(unpacked + Activations.GroupElements);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack<TDot>(byte* block, byte* unpacked)
+    public static void Unpack<TBlock, TDot>(byte* block, byte* unpacked)
+        where TBlock : struct, ISuperBlock
         where TDot : struct, IDotInstructions
     {
         TBlock.Quants<TDot>(block, 0).Store(unpacked);
@@ -39,6 +23,9 @@ internal readonly unsafe struct UnpackedSuperBlock<TBlock> : ISuperBlock
         TBlock.Quants<TDot>(block, 5).Store(unpacked + 160);
         TBlock.Quants<TDot>(block, 6).Store(unpacked + 192);
         TBlock.Quants<TDot>(block, 7).Store(unpacked + 224);
-        *(SuperBlockScales*)(unpacked + Activations.GroupElements) = TBlock.Scales(block);
+        if (!TBlock.HasScaledGroups)
+        {
+            *(SuperBlockScales*)(unpacked + Activations.GroupElements) = TBlock.Scales(block);
+        }
     }
 }
