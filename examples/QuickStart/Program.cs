@@ -1,5 +1,6 @@
 // Triages a dozen log lines with the demo model, under a budget too small for all of it: layers stream from the file.
 //   dotnet run -c Release --project examples/QuickStart [-- --device Cpu --budget 8MB]
+//   dotnet publish -c Release examples/QuickStart     a program that starts faster: it is compiled ahead
 using System.Diagnostics;
 using System.Text.Json;
 using NvStream;

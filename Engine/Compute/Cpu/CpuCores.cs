@@ -22,7 +22,7 @@ internal static class CpuCores
     /// <param name="processors">What the runtime counts; it knows DOTNET_PROCESSOR_COUNT, and systems without /proc.</param>
     internal static int Count(string root, int processors)
     {
-        var cores = Allowed(root) is { } allowed ? Math.Min(DistinctCores(root, allowed), processors) : processors;
+        var cores = Allowed(root) is { } allowed ? Cores(root, allowed, Math.Min(allowed.Count, processors)) : processors;
 
         // A share of a core above the half is worth a thread, though all are stopped when the quota is spent; below, the
         // others wait longer for it than it helps. (A 1.1B model on two cores, one thread against two: 20 and 23 tokens/s
@@ -70,19 +70,29 @@ internal static class CpuCores
     /// cpusets in one list (proc_pid_status(5)), which may name some that the machine could have but has not. Null where
     /// the system does not tell.
     /// </summary>
-    static List<int>? Allowed(string root)
+    static List<int>? Allowed(string root) => ParseList(SmallFiles.Field(root + "/proc/thread-self/status", "Cpus_allowed_list:"));
+
+    /// <summary>Cores that hardware threads belong to, of which <paramref name="runnable"/> can run.</summary>
+    static int Cores(string root, List<int> allowed, int runnable)
     {
-        var allowed = ParseList(SmallFiles.Field(root + "/proc/thread-self/status", "Cpus_allowed_list:"));
-        var online = ParseList(SmallFiles.Line(root + "/sys/devices/system/cpu/online"));
-        return allowed is not null && online is not null ? [.. allowed.Intersect(online)] : allowed;
+        var described = 0;
+        var cores = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var processor in allowed)
+        {
+            var number = processor.ToString(CultureInfo.InvariantCulture);
+            if (SmallFiles.Line($"{root}/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list") is { } siblings)
+            {
+                described++;
+                cores.Add(siblings);
+            }
+        }
+
+        // A processor that is not plugged in is not described. Where fewer are described than can run, a container shows
+        // another machine's.
+        return described >= runnable ? Math.Min(cores.Count, runnable) : runnable;
     }
 
-    static int DistinctCores(string root, List<int> processors) => processors
-        .Select(p => SmallFiles.Line($"{root}/sys/devices/system/cpu/cpu{p.ToString(CultureInfo.InvariantCulture)}/topology/thread_siblings_list") ?? $"{p}")
-        .Distinct(StringComparer.Ordinal)
-        .Count();
-
-    /// <summary>Numbers and ranges, "0-3,8,10-11"; null where the text is nothing of that kind.</summary>
+    /// <summary>Numbers and ranges in rising order, "0-3,8,10-11"; null where the text is nothing of that kind.</summary>
     internal static List<int>? ParseList(string? text)
     {
         if (text is null)
@@ -96,7 +106,7 @@ internal static class CpuCores
             var dash = part.IndexOf('-');
             var first = SmallFiles.ParseNumber(dash < 0 ? part : part.AsSpan(0, dash));
             var last = dash < 0 ? first : SmallFiles.ParseNumber(part.AsSpan(dash + 1));
-            if (first is not >= 0 || last is not < MostProcessors || last < first)
+            if (first is not >= 0 || last is not < MostProcessors || last < first || (numbers is [.., var before] && first <= before))
             {
                 return null;
             }

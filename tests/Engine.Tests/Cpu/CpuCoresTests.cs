@@ -23,13 +23,13 @@ public sealed partial class CpuCoresTests
     [InlineData("6", 1, 1)]
     public void HardwareThreadsOfOneCoreCountOnce(string allowed, int cores, int processors)
     {
-        using var tree = new RecordedTree(("/sys/devices/system/cpu/online", "0-7\n"), Status(allowed));
+        using var tree = new RecordedTree(Status(allowed));
         for (var cpu = 0; cpu < 8; cpu++)
         {
             tree.Write($"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list", $"{cpu % 4},{(cpu % 4) + 4}\n");
         }
 
-        Assert.Equal(cores, CpuCores.Count(tree.Root, Many));
+        Assert.Equal(cores, CpuCores.Count(tree.Root, processors));
         Assert.Equal(processors, CpuCores.Processors(tree.Root, Many));
     }
 
@@ -47,14 +47,23 @@ public sealed partial class CpuCoresTests
     public void ProcessorsThatCouldBePluggedInAreNotCounted()
     {
         using var tree = new RecordedTree(
-            ("/sys/devices/system/cpu/online", "0-3\n"),
             ("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0-1\n"),
             ("/sys/devices/system/cpu/cpu1/topology/thread_siblings_list", "0-1\n"),
             ("/sys/devices/system/cpu/cpu2/topology/thread_siblings_list", "2-3\n"),
             ("/sys/devices/system/cpu/cpu3/topology/thread_siblings_list", "2-3\n"),
             Status("0-127"));
-        Assert.Equal(2, CpuCores.Count(tree.Root, Many));
-        Assert.Equal(4, CpuCores.Processors(tree.Root, Many));
+        Assert.Equal(2, CpuCores.Count(tree.Root, 4));
+        Assert.Equal(4, CpuCores.Processors(tree.Root, 4));
+    }
+
+    [Fact]
+    public void AContainerThatIsShownOtherProcessorsThanItMayUseHasItsOwnNumber()
+    {
+        using var tree = new RecordedTree(
+            ("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list", "0-1\n"),
+            ("/sys/devices/system/cpu/cpu1/topology/thread_siblings_list", "0-1\n"),
+            Status("1,6,9"));
+        Assert.Equal(3, CpuCores.Count(tree.Root, 3));
     }
 
     [Theory]
@@ -151,6 +160,8 @@ public sealed partial class CpuCoresTests
     [InlineData(null, null)]
     [InlineData("", null)]
     [InlineData("3-1", null)]
+    [InlineData("4,2", null)]
+    [InlineData("0-2,2", null)]
     [InlineData("-1", null)]
     [InlineData("0-", null)]
     [InlineData("0,,1", null)]
