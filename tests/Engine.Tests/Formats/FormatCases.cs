@@ -46,6 +46,7 @@ static class FormatCases
             if (Avx2.IsSupported)
             {
                 yield return "avx2";
+                yield return "avx512";
             }
 
             if (Dp.IsSupported)
@@ -55,12 +56,13 @@ static class FormatCases
         }
     }
 
-    /// <summary>The 512-bit float lanes run everywhere, in software where the machine lacks them.</summary>
+    /// <summary>Vectors of 512 bits run in software where the machine lacks them.</summary>
     public static WeightFormat Format(TensorType type, string path) => (path switch
     {
-        "portable" => WeightFormat.Create<PortableDot, FloatLanes512>(type),
-        "avx2" => WeightFormat.Create<Avx2Dot, FloatLanes256>(type),
-        "neon" => WeightFormat.Create<NeonDot, FloatLanes256>(type),
+        "portable" => WeightFormat.Create<PortableDot, NoPanels, FloatLanes512>(type),
+        "avx2" => WeightFormat.Create<Avx2Dot, Panels256, FloatLanes256>(type),
+        "avx512" => WeightFormat.Create<Avx2Dot, Panels512, FloatLanes512>(type),
+        "neon" => WeightFormat.Create<NeonDot, NoPanels, FloatLanes256>(type),
         _ => WeightFormat.For(type),
     })!;
 
@@ -78,11 +80,17 @@ static class FormatCases
         Path.Combine(Fixtures.Repository, "tests", "Engine.Tests", "data", "quant", name);
 
     /// <summary>Random blocks: every bit pattern of quants and integer scales, float scales of sane sizes.</summary>
-    public static byte[] RandomBlocks(TensorType type, int count, Random random)
+    /// <param name="pattern">What every byte of quants and integer scales is instead.</param>
+    public static byte[] RandomBlocks(TensorType type, int count, Random random, byte? pattern = null)
     {
         var (_, blockBytes) = TensorTypes.Block(type);
         var blocks = new byte[count * blockBytes];
         random.NextBytes(blocks);
+        if (pattern is { } value)
+        {
+            blocks.AsSpan().Fill(value);
+        }
+
         for (var block = 0; block < blocks.Length; block += blockBytes)
         {
             switch (type)

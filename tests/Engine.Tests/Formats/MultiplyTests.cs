@@ -37,7 +37,7 @@ public class MultiplyTests
         };
         foreach (var blocks in blockCounts)
         {
-            foreach (var (rows, activationRows) in new[] { (1, 1), (3, 2), (5, 4), (2, 7), (1, 17) })
+            foreach (var (rows, activationRows) in new[] { (1, 1), (3, 2), (5, 4), (2, 7), (1, 17), (17, 3), (19, 6) })
             {
                 var columns = blocks * format.BlockElements;
                 var product = new Product(
@@ -57,7 +57,7 @@ public class MultiplyTests
         var format = FormatCases.Format(type, path);
         var random = new Random(3);
         var columns = format.BlockElements == 256 ? 768 : 7 * 32 + 512;
-        const int Rows = 3;
+        const int Rows = 21;
         const int ActivationRows = 17;
         var product = new Product(
             format, FormatCases.RandomBlocks(type, Rows * columns / format.BlockElements, random), columns,
@@ -85,7 +85,7 @@ public class MultiplyTests
 
     [Theory]
     [MemberData(nameof(FormatCases.AllTypes), MemberType = typeof(FormatCases))]
-    public void Every_instruction_path_gives_the_same_to_rounding(TensorType type)
+    public void Every_instruction_path_gives_the_same(TensorType type)
     {
         var random = new Random(4);
         const int Columns = 1024;
@@ -96,10 +96,30 @@ public class MultiplyTests
         var weights = new float[4 * Columns];
         product.Format.Dequantize(blocks, weights);
         AssertClose(product, weights, portable.Multiply());
-        if (product.Format.Encoding != ActivationEncoding.Q8_256)
+
+        // Sums within a block are in integers, or float sums in the same sixteen lanes.
+        Assert.Equal(product.Multiply(), portable.Multiply());
+    }
+
+    [Theory]
+    [MemberData(nameof(FormatCases.TypesAndPaths), MemberType = typeof(FormatCases))]
+    public void The_largest_quants_times_the_largest_activations_do_not_overflow(TensorType type, string path)
+    {
+        var format = FormatCases.Format(type, path);
+        const int Columns = 512;
+        const int Rows = 16;
+        foreach (var pattern in (byte[])[0xFF, 0x00, 0x80, 0x7F])
         {
-            // All sums but the last are in integers, or in the same sixteen lanes.
-            Assert.Equal(product.Multiply(), portable.Multiply());
+            var blocks = FormatCases.RandomBlocks(type, Rows * Columns / format.BlockElements, new Random(9), pattern);
+            foreach (var sign in (int[])[1, -1])
+            {
+                var x = Enumerable.Range(0, 5 * Columns).Select(i => (float)(i / Columns == 4 && i % 2 == 0 ? -sign : sign)).ToArray();
+                var product = new Product(format, blocks, Columns, x);
+                var weights = new float[Rows * Columns];
+                format.Dequantize(blocks, weights);
+                AssertClose(product, weights, product.Multiply());
+                AssertClose(product, weights, product.Multiply(0, Rows, 0, 1), activationRows: 1);
+            }
         }
     }
 
@@ -210,10 +230,10 @@ public class MultiplyTests
     /// Compares with the double-precision dot product. The allowance is a few float32 roundings of the largest terms that
     /// are added: an affine format's products and minima may be much larger than their difference.
     /// </summary>
-    static void AssertClose(Product product, float[] weights, float[] actual)
+    static void AssertClose(Product product, float[] weights, float[] actual, int activationRows = int.MaxValue)
     {
         var x = product.DecodedActivations();
-        for (var a = 0; a < product.ActivationRows; a++)
+        for (var a = 0; a < Math.Min(activationRows, product.ActivationRows); a++)
         {
             for (var r = 0; r < product.Rows; r++)
             {

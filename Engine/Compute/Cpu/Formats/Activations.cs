@@ -11,8 +11,9 @@ namespace NvStream.Compute.Cpu.Formats;
 /// <code>
 /// both     0  int8  quants[256]
 /// Q8_32  256  float scales[8]      of each 32
-///        288  float sums[8]        scale * (sum of the 32 quants): what a block's minimum is multiplied by
+///        288  float sums[8]        of the 32 quants: what a block's offset or minimum is multiplied by
 /// Q8_256 256  float scale, then zeros
+///        272  short wideSums[8]    of each 32 quants
 ///        288  short sums[16]       of each 16 quants: those of groups 0, 2, .. 14, then those of 1, 3, .. 15
 /// </code>
 /// An infinity or a NaN makes its group's scale not finite, and so every product with it.
@@ -25,6 +26,8 @@ internal static unsafe class Activations
     public const int GroupBytes = 320;
 
     public const int ScalesOffset = 256;
+
+    public const int WideSumsOffset = 272;
 
     public const int SumsOffset = 288;
 
@@ -128,7 +131,7 @@ internal static unsafe class Activations
             var q3 = Quantize(x3, factor);
             Vector256.Narrow(Vector256.Narrow(q0, q1), Vector256.Narrow(q2, q3)).Store((sbyte*)group + block * 32);
             ((float*)(group + ScalesOffset))[block] = scale;
-            ((float*)(group + SumsOffset))[block] = scale * Vector256.Sum(q0 + q1 + (q2 + q3));
+            ((float*)(group + SumsOffset))[block] = Vector256.Sum(q0 + q1 + (q2 + q3));
         }
     }
 
@@ -152,7 +155,7 @@ internal static unsafe class Activations
             }
 
             ((float*)(group + ScalesOffset))[block] = scale;
-            ((float*)(group + SumsOffset))[block] = scale * sum;
+            ((float*)(group + SumsOffset))[block] = sum;
         }
     }
 
@@ -179,6 +182,8 @@ internal static unsafe class Activations
             Vector128.Narrow(quants.GetLower(), quants.GetUpper()).Store((sbyte*)group + i * 16);
             SumOf16(group, i) = (short)Vector256.Sum(low + high);
         }
+
+        StoreWideSums(group);
     }
 
     static void EncodeSuperBlockReference(float* x, byte* group)
@@ -205,10 +210,18 @@ internal static unsafe class Activations
 
             SumOf16(group, i) = (short)sum;
         }
+
+        StoreWideSums(group);
     }
 
     static void StoreScale(byte* group, float scale) =>
         Vector256.CreateScalar(scale).Store((float*)(group + ScalesOffset));
+
+    static void StoreWideSums(byte* group)
+    {
+        var sums = (short*)(group + SumsOffset);
+        (Vector128.Load(sums) + Vector128.Load(sums + 8)).Store((short*)(group + WideSumsOffset));
+    }
 
     static ref short SumOf16(byte* group, int index) => ref ((short*)(group + SumsOffset))[index / 2 + index % 2 * 8];
 

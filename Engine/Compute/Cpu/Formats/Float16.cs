@@ -22,15 +22,6 @@ internal static unsafe class Float16
     /// <summary>Scalar, for the references.</summary>
     public static float ToSingle(byte* bits) => (float)BitConverter.UInt16BitsToHalf(*(ushort*)bits);
 
-    /// <summary>One value, with no branch on it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float OneToSingle(byte* bits) => ToSingle(Vector128.CreateScalar((int)*(short*)bits)).ToScalar();
-
-    /// <summary>Two neighbouring values, in lanes 0 and 1.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> PairToSingle(byte* bits) =>
-        ToSingle(Vector128.WidenLower(Vector128.CreateScalar(*(int*)bits).AsInt16()));
-
     /// <summary>Eight values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ToSingle(Vector128<short> bits) =>
@@ -47,19 +38,9 @@ internal static unsafe class Float16
     public static Vector512<float> ToSingle(Vector256<short> bits) =>
         ToSingle(Vector512.WidenLower(bits.ToVector512Unsafe()));
 
+    /// <summary>Eight values, each sign-extended to a lane of 32 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<float> ToSingle(Vector128<int> bits)
-    {
-        var magnitude = bits & Vector128.Create(Magnitude);
-        var normal = ((magnitude << 13) + Vector128.Create(ExponentRaise)).AsSingle() * Vector128.Create(ExponentFall);
-        var subnormal = (magnitude | Vector128.Create(Half)).AsSingle() - Vector128.Create(0.5f);
-        var isSubnormal = Vector128.LessThan(magnitude, Vector128.Create(SmallestNormal)).AsSingle();
-        var sign = bits & Vector128.Create(int.MinValue);
-        return Vector128.ConditionalSelect(isSubnormal, subnormal, normal) | sign.AsSingle();
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<float> ToSingle(Vector256<int> bits)
+    public static Vector256<float> ToSingle(Vector256<int> bits)
     {
         var magnitude = bits & Vector256.Create(Magnitude);
         var normal = ((magnitude << 13) + Vector256.Create(ExponentRaise)).AsSingle() * Vector256.Create(ExponentFall);

@@ -22,7 +22,11 @@ internal readonly unsafe struct IQ3_S : IWeightBlock, ISuperBlock
 
     public static int Bytes => 110;
 
+    public static int LargestQuant => 127;
+
     public static bool IsSigned => true;
+
+    public static int GroupElements => 32;
 
     public static MinimumKind Minimum => MinimumKind.None;
 
@@ -58,6 +62,9 @@ internal readonly unsafe struct IQ3_S : IWeightBlock, ISuperBlock
     public static SuperBlockScales Scales(byte* block)
     {
         var scales = (Bits.NibblesInOrder(*(uint*)(block + 106)) << 1 | Vector128<ushort>.One).AsInt16();
-        return new() { Scales = Vector256.Create(scales, scales), Scale = Float16.OneToSingle(block) };
+        return new() { Scales = Vector256.Create(scales, scales) };
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 0);
 }

@@ -22,7 +22,11 @@ internal readonly unsafe struct IQ3_XXS : IWeightBlock, ISuperBlock
 
     public static int Bytes => 98;
 
+    public static int LargestQuant => 127;
+
     public static bool IsSigned => true;
+
+    public static int GroupElements => 32;
 
     public static MinimumKind Minimum => MinimumKind.None;
 
@@ -59,8 +63,11 @@ internal readonly unsafe struct IQ3_XXS : IWeightBlock, ISuperBlock
     {
         var nibbles = Vector256.Load((uint*)(block + 66)) >> 28;
         var scales = (Vector128.Narrow(nibbles.GetLower(), nibbles.GetUpper()) << 1 | Vector128<ushort>.One).AsInt16();
-        return new() { Scales = Vector256.Create(scales, scales), Scale = Float16.OneToSingle(block) * 0.25f };
+        return new() { Scales = Vector256.Create(scales, scales) };
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 0, 0.25f);
 
     // Spreads the four sevens of bits over four bytes, and adds the parity of each as its eighth bit: after the three
     // foldings bit 0 of a byte is the parity of the byte; what shifts in from the next byte stays above bit 3.

@@ -30,9 +30,13 @@ internal readonly unsafe struct IQ4_NL : IWeightBlock, ISmallBlock
 
     public static int Bytes => 18;
 
+    public static int LargestQuant => 127;
+
     public static bool IsSigned => true;
 
-    public static bool HasMinimum => false;
+    public static MinimumKind Minimum => MinimumKind.None;
+
+    public static int Offset => 0;
 
     public static void Dequantize(byte* block, float* values)
     {
@@ -50,5 +54,5 @@ internal readonly unsafe struct IQ4_NL : IWeightBlock, ISmallBlock
         TDot.Shuffle(Table, Bits.Nibbles(group + index * Bytes + 2));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SmallBlockScales Scales(byte* group) => new() { Scales = SmallBlocks.Halves(group, Bytes) };
+    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
 }

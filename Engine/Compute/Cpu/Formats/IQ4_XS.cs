@@ -20,7 +20,11 @@ internal readonly unsafe struct IQ4_XS : IWeightBlock, ISuperBlock
 
     public static int Bytes => 136;
 
+    public static int LargestQuant => 127;
+
     public static bool IsSigned => true;
+
+    public static int GroupElements => 32;
 
     public static MinimumKind Minimum => MinimumKind.None;
 
@@ -50,6 +54,9 @@ internal readonly unsafe struct IQ4_XS : IWeightBlock, ISuperBlock
             * Vector128.Create((ushort)0x4000, 0x1000, 0x400, 0x100, 0x40, 0x10, 4, 1);
         var low = Bits.NibblesInOrder(*(uint*)(block + 4));
         var scales = (low | high >> 10 & Vector128.Create((ushort)0x30)).AsInt16() - Vector128.Create((short)32);
-        return new() { Scales = Vector256.Create(scales, scales), Scale = Float16.OneToSingle(block) };
+        return new() { Scales = Vector256.Create(scales, scales) };
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 0);
 }

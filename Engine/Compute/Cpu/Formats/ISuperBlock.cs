@@ -4,12 +4,18 @@ namespace NvStream.Compute.Cpu.Formats;
 
 /// <summary>
 /// A block of 256 weights in 16 groups of 16:
-/// weight = Scale * scales[group] * quant + (Scale or MinimumScale) * minima[group].
+/// weight = scale * scales[group] * quant + (scale or -minimum) * minima[group].
 /// </summary>
 internal unsafe interface ISuperBlock
 {
-    /// <summary>Whether quants run over -128..127; otherwise over 0..127, which multiplies faster.</summary>
+    /// <summary>Quants run over 0..LargestQuant, or over -128..127 where signed.</summary>
+    static abstract int LargestQuant { get; }
+
+    /// <summary>Whether quants are signed bytes; otherwise they multiply faster.</summary>
     static abstract bool IsSigned { get; }
+
+    /// <summary>16, or 32 where neighbouring groups share scale and minimum.</summary>
+    static abstract int GroupElements { get; }
 
     static abstract MinimumKind Minimum { get; }
 
@@ -19,9 +25,12 @@ internal unsafe interface ISuperBlock
         where TDot : struct, IDotInstructions;
 
     static abstract SuperBlockScales Scales(byte* block);
+
+    /// <summary>The float scales of the blocks of eight rows.</summary>
+    static abstract RowScales FloatScales(byte** rows);
 }
 
-/// <summary>How a super-block's minima enter its product.</summary>
+/// <summary>How a block's minima enter its product.</summary>
 internal enum MinimumKind
 {
     None,
@@ -42,8 +51,4 @@ internal struct SuperBlockScales
     public Vector256<short> Scales;
 
     public Vector256<short> Minima;
-
-    public float Scale;
-
-    public float MinimumScale;
 }

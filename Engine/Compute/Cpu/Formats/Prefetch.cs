@@ -24,4 +24,17 @@ internal static unsafe class Prefetch
             }
         }
     }
+
+    /// <summary>Asks for the lines of <paramref name="bytes"/> bytes, a constant.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Lines(byte* weights, int bytes)
+    {
+        if (Sse.IsSupported)
+        {
+            for (var line = 0; line < bytes; line += LineBytes)
+            {
+                Sse.Prefetch1(weights + line);
+            }
+        }
+    }
 }

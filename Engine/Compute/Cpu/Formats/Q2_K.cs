@@ -18,7 +18,11 @@ internal readonly unsafe struct Q2_K : IWeightBlock, ISuperBlock
 
     public static int Bytes => 84;
 
+    public static int LargestQuant => 3;
+
     public static bool IsSigned => false;
+
+    public static int GroupElements => 16;
 
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
@@ -44,13 +48,13 @@ internal readonly unsafe struct Q2_K : IWeightBlock, ISuperBlock
     {
         var packed = Vector128.Load(block);
         var fifteen = Vector128.Create((byte)15);
-        var d = Float16.PairToSingle(block + 80);
         return new()
         {
             Scales = Bits.EvenThenOdd((packed & fifteen).AsSByte()),
             Minima = Bits.EvenThenOdd((Bits.ShiftRight(packed, 4) & fifteen).AsSByte()),
-            Scale = d[0],
-            MinimumScale = -d[1],
         };
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.Pair(rows, 80);
 }

@@ -20,7 +20,11 @@ internal readonly unsafe struct Q3_K : IWeightBlock, ISuperBlock
 
     public static int Bytes => 110;
 
+    public static int LargestQuant => 7;
+
     public static bool IsSigned => false;
+
+    public static int GroupElements => 16;
 
     public static MinimumKind Minimum => MinimumKind.Offset;
 
@@ -54,8 +58,11 @@ internal readonly unsafe struct Q3_K : IWeightBlock, ISuperBlock
             nibbles & 0x0F0F0F0F0F0F0F0F | (pairs & 0x0303030303030303) << 4,
             nibbles >> 4 & 0x0F0F0F0F0F0F0F0F | (pairs >> 4 & 0x0303030303030303) << 4).AsSByte();
         var scales = Bits.EvenThenOdd(bytes - Vector128.Create((sbyte)32));
-        return new() { Scales = scales, Minima = -(scales << 2), Scale = Float16.OneToSingle(block + 108) };
+        return new() { Scales = scales, Minima = -(scales << 2) };
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 108);
 
     static int Scale(byte* scales, int group) =>
         scales[group % 8] >> (group / 8 * 4) & 15 | (scales[8 + group % 4] >> (group / 4 * 2) & 3) << 4;

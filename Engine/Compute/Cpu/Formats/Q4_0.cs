@@ -17,9 +17,13 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
 
     public static int Bytes => 18;
 
+    public static int LargestQuant => 15;
+
     public static bool IsSigned => false;
 
-    public static bool HasMinimum => true;
+    public static MinimumKind Minimum => MinimumKind.Offset;
+
+    public static int Offset => 8;
 
     public static void Dequantize(byte* block, float* values)
     {
@@ -37,9 +41,5 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
         Bits.Nibbles(group + index * Bytes + 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SmallBlockScales Scales(byte* group)
-    {
-        var d = SmallBlocks.Halves(group, Bytes);
-        return new() { Scales = d, Minima = d * Vector256.Create(-8f) };
-    }
+    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
 }

@@ -17,9 +17,13 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
 
     public static int Bytes => 20;
 
+    public static int LargestQuant => 15;
+
     public static bool IsSigned => false;
 
-    public static bool HasMinimum => true;
+    public static MinimumKind Minimum => MinimumKind.Scaled;
+
+    public static int Offset => 0;
 
     public static void Dequantize(byte* block, float* values)
     {
@@ -38,9 +42,5 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
         Bits.Nibbles(group + index * Bytes + 4);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SmallBlockScales Scales(byte* group) => new()
-    {
-        Scales = SmallBlocks.Halves(group, Bytes),
-        Minima = SmallBlocks.Halves(group + 2, Bytes),
-    };
+    public static RowScales FloatScales(byte** rows, int index) => RowScales.Pair(rows, index * Bytes);
 }

@@ -18,7 +18,11 @@ internal readonly unsafe struct Q4_K : IWeightBlock, ISuperBlock
 
     public static int Bytes => 144;
 
+    public static int LargestQuant => 15;
+
     public static bool IsSigned => false;
+
+    public static int GroupElements => 32;
 
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
@@ -41,4 +45,7 @@ internal readonly unsafe struct Q4_K : IWeightBlock, ISuperBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SuperBlockScales Scales(byte* block) => ScaledGroups.Unpack(block);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.Pair(rows, 0);
 }

@@ -18,9 +18,13 @@ internal readonly unsafe struct Q5_0 : IWeightBlock, ISmallBlock
 
     public static int Bytes => 22;
 
+    public static int LargestQuant => 31;
+
     public static bool IsSigned => false;
 
-    public static bool HasMinimum => true;
+    public static MinimumKind Minimum => MinimumKind.Offset;
+
+    public static int Offset => 16;
 
     public static void Dequantize(byte* block, float* values)
     {
@@ -43,9 +47,5 @@ internal readonly unsafe struct Q5_0 : IWeightBlock, ISmallBlock
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SmallBlockScales Scales(byte* group)
-    {
-        var d = SmallBlocks.Halves(group, Bytes);
-        return new() { Scales = d, Minima = d * Vector256.Create(-16f) };
-    }
+    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
 }

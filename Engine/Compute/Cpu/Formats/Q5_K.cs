@@ -19,7 +19,11 @@ internal readonly unsafe struct Q5_K : IWeightBlock, ISuperBlock
 
     public static int Bytes => 176;
 
+    public static int LargestQuant => 31;
+
     public static bool IsSigned => false;
+
+    public static int GroupElements => 32;
 
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
@@ -47,4 +51,7 @@ internal readonly unsafe struct Q5_K : IWeightBlock, ISuperBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SuperBlockScales Scales(byte* block) => ScaledGroups.Unpack(block);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.Pair(rows, 0);
 }

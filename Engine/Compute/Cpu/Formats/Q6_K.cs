@@ -19,7 +19,11 @@ internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
 
     public static int Bytes => 210;
 
+    public static int LargestQuant => 63;
+
     public static bool IsSigned => false;
+
+    public static int GroupElements => 16;
 
     public static MinimumKind Minimum => MinimumKind.Offset;
 
@@ -49,6 +53,9 @@ internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
     public static SuperBlockScales Scales(byte* block)
     {
         var scales = Bits.EvenThenOdd(Vector128.Load((sbyte*)block + 192));
-        return new() { Scales = scales, Minima = -(scales << 5), Scale = Float16.OneToSingle(block + 208) };
+        return new() { Scales = scales, Minima = -(scales << 5) };
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => RowScales.One(rows, 208);
 }

@@ -17,9 +17,13 @@ internal readonly unsafe struct Q8_0 : IWeightBlock, ISmallBlock
 
     public static int Bytes => 34;
 
+    public static int LargestQuant => 127;
+
     public static bool IsSigned => true;
 
-    public static bool HasMinimum => false;
+    public static MinimumKind Minimum => MinimumKind.None;
+
+    public static int Offset => 0;
 
     public static void Dequantize(byte* block, float* values)
     {
@@ -36,5 +40,5 @@ internal readonly unsafe struct Q8_0 : IWeightBlock, ISmallBlock
         Vector256.Load(group + index * Bytes + 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SmallBlockScales Scales(byte* group) => new() { Scales = SmallBlocks.Halves(group, Bytes) };
+    public static RowScales FloatScales(byte** rows, int index) => RowScales.One(rows, index * Bytes);
 }

@@ -25,8 +25,7 @@ internal static unsafe class ScaledGroups
         var top = first >> 2 & 0x3030303030303030;
         var scales = (uint)low | (ulong)(last & 0x0F0F0F0F | (uint)top) << 32;
         var mins = low >> 32 | (ulong)(last >> 4 & 0x0F0F0F0F | (uint)(top >> 32)) << 32;
-        var d = Float16.PairToSingle(block);
-        return new() { Scales = Twice(scales), Minima = Twice(mins), Scale = d[0], MinimumScale = -d[1] };
+        return new() { Scales = Twice(scales), Minima = Twice(mins) };
     }
 
     // A group of 32 is two groups of 16.

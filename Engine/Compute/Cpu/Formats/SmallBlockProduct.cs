@@ -3,10 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>
-/// The eight blocks' sums of products are added up exactly, in integers, to one vector, a lane a block; then one
-/// multiplication by both sides' scales adds them all to the result, and one more the minima by the activations' sums.
-/// </summary>
+/// <summary>Sums of products stay in integers over a block of 32; its float scales end it.</summary>
 internal readonly unsafe struct SmallBlockProduct<TBlock, TDot> : IGroupProduct
     where TBlock : struct, ISmallBlock
     where TDot : struct, IDotInstructions
@@ -17,105 +14,81 @@ internal readonly unsafe struct SmallBlockProduct<TBlock, TDot> : IGroupProduct
 
     public static int UnpackedBytes => UnpackedSmallBlocks<TBlock>.Bytes;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Add(Vector256<float> sum, byte* group, byte* activations) =>
-        Add<TBlock>(sum, group, activations);
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void AddTile(
-        Vector256<float>* sums, int count, byte* group, byte* activations, long activationStride, byte* unpacked)
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static Vector256<float> Add(Vector256<float> sums, byte** rows, byte* activations)
     {
-        if (count <= 2)
+        var products = stackalloc Vector256<int>[IGroupProduct.Rows * 8];
+        for (var r = 0; r < IGroupProduct.Rows; r++)
         {
-            AddRows<TBlock>(sums, count, group, activations, activationStride);
-            return;
+            Multiply<TBlock>(rows[r], activations, products + r);
         }
 
-        UnpackedSmallBlocks<TBlock>.Unpack<TDot>(group, unpacked);
-        AddRows<UnpackedSmallBlocks<TBlock>>(sums, count, unpacked, activations, activationStride);
+        return AddScaled(sums, rows, products, activations);
     }
 
-    // Two activation rows at a time, as many as share quants in registers.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    static void AddRows<TSource>(
-        Vector256<float>* sums, int count, byte* group, byte* activations, long activationStride)
-        where TSource : struct, ISmallBlock
+    public static void Unpack(byte* group, byte* unpacked) => UnpackedSmallBlocks<TBlock>.Unpack<TDot>(group, unpacked);
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static Vector256<float> AddUnpacked(Vector256<float> sums, byte** rows, byte* unpacked, byte* activations)
     {
-        for (; count >= 2; count -= 2)
+        var products = stackalloc Vector256<int>[IGroupProduct.Rows * 8];
+        for (var r = 0; r < IGroupProduct.Rows; r++)
         {
-            var other = activations + activationStride;
-            var (first0, first1) = Dot4<TSource>(group, 0, activations, other);
-            var (second0, second1) = Dot4<TSource>(group, 4, activations, other);
-            var scales = TSource.Scales(group);
-            sums[0] = AddScaled<TSource>(sums[0], first0, second0, in scales, activations);
-            sums[1] = AddScaled<TSource>(sums[1], first1, second1, in scales, other);
-            sums += 2;
-            activations = other + activationStride;
+            Multiply<UnpackedSmallBlocks<TBlock>>(unpacked + r * UnpackedBytes, activations, products + r);
         }
 
-        if (count > 0)
-        {
-            *sums = Add<TSource>(*sums, group, activations);
-        }
+        return AddScaled(sums, rows, products, activations);
     }
 
+    /// <summary>A row's products: those of its block b go to vector 8 b.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<float> Add<TSource>(Vector256<float> sum, byte* group, byte* activations)
+    static void Multiply<TSource>(byte* group, byte* activations, Vector256<int>* products)
         where TSource : struct, ISmallBlock
     {
-        var first = Dot4<TSource>(group, 0, activations);
-        var second = Dot4<TSource>(group, 4, activations);
-        var scales = TSource.Scales(group);
-        return AddScaled<TSource>(sum, first, second, in scales, activations);
-    }
-
-    // Lane i of each half: that half's part of block index + i.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<int> Dot4<TSource>(byte* group, int index, byte* activations)
-        where TSource : struct, ISmallBlock => TDot.SumEach(
-        Dot<TSource>(TSource.Quants<TDot>(group, index), activations, index),
-        Dot<TSource>(TSource.Quants<TDot>(group, index + 1), activations, index + 1),
-        Dot<TSource>(TSource.Quants<TDot>(group, index + 2), activations, index + 2),
-        Dot<TSource>(TSource.Quants<TDot>(group, index + 3), activations, index + 3));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static (Vector256<int> First, Vector256<int> Second) Dot4<TSource>(
-        byte* group, int index, byte* activations, byte* other)
-        where TSource : struct, ISmallBlock
-    {
-        var q0 = TSource.Quants<TDot>(group, index);
-        var q1 = TSource.Quants<TDot>(group, index + 1);
-        var q2 = TSource.Quants<TDot>(group, index + 2);
-        var q3 = TSource.Quants<TDot>(group, index + 3);
-        var first = TDot.SumEach(
-            Dot<TSource>(q0, activations, index), Dot<TSource>(q1, activations, index + 1),
-            Dot<TSource>(q2, activations, index + 2), Dot<TSource>(q3, activations, index + 3));
-        var second = TDot.SumEach(
-            Dot<TSource>(q0, other, index), Dot<TSource>(q1, other, index + 1),
-            Dot<TSource>(q2, other, index + 2), Dot<TSource>(q3, other, index + 3));
-        return (first, second);
+        products[0] = Dot<TSource>(group, 0, activations);
+        products[8] = Dot<TSource>(group, 1, activations);
+        products[16] = Dot<TSource>(group, 2, activations);
+        products[24] = Dot<TSource>(group, 3, activations);
+        products[32] = Dot<TSource>(group, 4, activations);
+        products[40] = Dot<TSource>(group, 5, activations);
+        products[48] = Dot<TSource>(group, 6, activations);
+        products[56] = Dot<TSource>(group, 7, activations);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<int> Dot<TSource>(Vector256<byte> quants, byte* activations, int index)
-        where TSource : struct, ISmallBlock => TSource.IsSigned
-        ? TDot.DotSigned(quants.AsSByte(), Vector256.Load((sbyte*)activations + index * 32))
-        : TDot.Dot(quants.AsSByte(), Vector256.Load((sbyte*)activations + index * 32));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<float> AddScaled<TSource>(
-        Vector256<float> sum, Vector256<int> first, Vector256<int> second, in SmallBlockScales scales, byte* activations)
+    static Vector256<int> Dot<TSource>(byte* group, int index, byte* activations)
         where TSource : struct, ISmallBlock
     {
-        var products = Vector256.Create(first.GetLower(), second.GetLower())
-            + Vector256.Create(first.GetUpper(), second.GetUpper());
-        if (TSource.HasMinimum)
+        var quants = TSource.Quants<TDot>(group, index).AsSByte();
+        var values = Vector256.Load((sbyte*)activations + index * 32);
+        return TBlock.IsSigned ? TDot.DotSigned(quants, values) : TDot.Dot(quants, values);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> AddScaled(Vector256<float> sums, byte** rows, Vector256<int>* products, byte* activations)
+    {
+        for (var block = 0; block < 8; block++)
         {
-            sum = Vector256.MultiplyAddEstimate(
-                scales.Minima, Vector256.Load((float*)(activations + Activations.SumsOffset)), sum);
+            var scales = TBlock.FloatScales(rows, block);
+            var scale = ((float*)(activations + Activations.ScalesOffset))[block];
+            var total = ((float*)(activations + Activations.SumsOffset))[block];
+            var product = Vector256.ConvertToSingle(RowSums.Of<TDot>(products + block * 8));
+            if (TBlock.Minimum == MinimumKind.Offset)
+            {
+                // Exact: integers far below 2^24.
+                product = Vector256.MultiplyAddEstimate(Vector256.Create(total), Vector256.Create((float)-TBlock.Offset), product);
+            }
+
+            if (TBlock.Minimum == MinimumKind.Scaled)
+            {
+                sums = Vector256.MultiplyAddEstimate(scales.Minimum, Vector256.Create(scale * total), sums);
+            }
+
+            sums = Vector256.MultiplyAddEstimate(product, scales.Scale * Vector256.Create(scale), sums);
         }
 
-        var scale = scales.Scales * Vector256.Load((float*)(activations + Activations.ScalesOffset));
-        return Vector256.MultiplyAddEstimate(Vector256.ConvertToSingle(products), scale, sum);
+        return sums;
     }
 }

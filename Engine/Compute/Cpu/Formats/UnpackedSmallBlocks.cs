@@ -3,22 +3,26 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>A group of eight blocks of another format after unpacking: 256 bytes of quants, then the scales.</summary>
+/// <summary>The quants of a group of eight blocks of another format after unpacking.</summary>
 internal readonly unsafe struct UnpackedSmallBlocks<TBlock> : ISmallBlock
     where TBlock : struct, ISmallBlock
 {
-    public static int Bytes => Activations.GroupElements + sizeof(SmallBlockScales);
+    public const int Bytes = 256;
+
+    public static int LargestQuant => TBlock.LargestQuant;
 
     public static bool IsSigned => TBlock.IsSigned;
 
-    public static bool HasMinimum => TBlock.HasMinimum;
+    public static MinimumKind Minimum => TBlock.Minimum;
+
+    public static int Offset => TBlock.Offset;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions => Vector256.Load(group + index * 32);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SmallBlockScales Scales(byte* group) => *(SmallBlockScales*)(group + Activations.GroupElements);
+    public static RowScales FloatScales(byte** rows, int index) => TBlock.FloatScales(rows, index);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack<TDot>(byte* group, byte* unpacked)
@@ -32,6 +36,5 @@ internal readonly unsafe struct UnpackedSmallBlocks<TBlock> : ISmallBlock
         TBlock.Quants<TDot>(group, 5).Store(unpacked + 160);
         TBlock.Quants<TDot>(group, 6).Store(unpacked + 192);
         TBlock.Quants<TDot>(group, 7).Store(unpacked + 224);
-        *(SmallBlockScales*)(unpacked + Activations.GroupElements) = TBlock.Scales(group);
     }
 }

@@ -3,13 +3,17 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>A super-block of another format after unpacking: 256 bytes of quants, then the scales.</summary>
+/// <summary>A super-block of another format after unpacking: 256 bytes of quants, then the groups' scales and minima.</summary>
 internal readonly unsafe struct UnpackedSuperBlock<TBlock> : ISuperBlock
     where TBlock : struct, ISuperBlock
 {
-    public static int Bytes => Activations.GroupElements + sizeof(SuperBlockScales);
+    public const int Bytes = 256 + 64;
+
+    public static int LargestQuant => TBlock.LargestQuant;
 
     public static bool IsSigned => TBlock.IsSigned;
+
+    public static int GroupElements => TBlock.GroupElements;
 
     public static MinimumKind Minimum => TBlock.Minimum;
 
@@ -19,6 +23,9 @@ internal readonly unsafe struct UnpackedSuperBlock<TBlock> : ISuperBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SuperBlockScales Scales(byte* block) => *(SuperBlockScales*)(block + Activations.GroupElements);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static RowScales FloatScales(byte** rows) => TBlock.FloatScales(rows);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack<TDot>(byte* block, byte* unpacked)

@@ -12,9 +12,6 @@ namespace NvStream.Compute.Cpu.Formats;
 /// </summary>
 internal abstract unsafe class WeightFormat
 {
-    /// <summary>Activation rows that share one decoding of a weight row.</summary>
-    public const int TileRows = 8;
-
     static readonly WeightFormat?[] Formats = CreateAll();
 
     protected WeightFormat(TensorType type, ActivationEncoding encoding)
@@ -36,36 +33,37 @@ internal abstract unsafe class WeightFormat
     /// <summary>The instruction sets that products use on this machine, for reports: "AVX2, AVX-512".</summary>
     public static string InstructionSets => !Avx2.IsSupported
         ? Dp.IsSupported ? NeonDot.Name : PortableDot.Name
-        : Vector512.IsHardwareAccelerated ? $"{Avx2Dot.Name}, AVX-512" : Avx2Dot.Name;
+        : Avx512BW.IsSupported ? $"{Avx2Dot.Name}, AVX-512" : Avx2Dot.Name;
 
     /// <summary>Bits of the widest vector that products use on this machine.</summary>
-    public static int VectorWidth => !Avx2.IsSupported ? 128 : Vector512.IsHardwareAccelerated ? 512 : 256;
+    public static int VectorWidth => !Avx2.IsSupported ? 128 : Avx512BW.IsSupported ? 512 : 256;
 
     /// <summary>The format of a type, or null when the type is not supported.</summary>
     public static WeightFormat? For(TensorType type) => (uint)type < (uint)Formats.Length ? Formats[(int)type] : null;
 
-    /// <summary>A format over given instructions and float vectors, which the machine must have.</summary>
-    internal static WeightFormat? Create<TDot, TLanes>(TensorType type)
+    /// <summary>A format over given instructions, panels and float vectors, which the machine must have.</summary>
+    internal static WeightFormat? Create<TDot, TPanels, TLanes>(TensorType type)
         where TDot : struct, IDotInstructions
+        where TPanels : struct, IPanels
         where TLanes : struct, IFloatLanes<TLanes> => type switch
         {
             TensorType.F32 => new FloatFormat<F32, TLanes>(),
             TensorType.F16 => new FloatFormat<F16, TLanes>(),
             TensorType.BF16 => new FloatFormat<BF16, TLanes>(),
-            TensorType.Q4_0 => CreateSmall<Q4_0, TDot>(),
-            TensorType.Q4_1 => CreateSmall<Q4_1, TDot>(),
-            TensorType.Q5_0 => CreateSmall<Q5_0, TDot>(),
-            TensorType.Q5_1 => CreateSmall<Q5_1, TDot>(),
-            TensorType.Q8_0 => CreateSmall<Q8_0, TDot>(),
-            TensorType.IQ4_NL => CreateSmall<IQ4_NL, TDot>(),
-            TensorType.Q2_K => CreateSuper<Q2_K, TDot>(),
-            TensorType.Q3_K => CreateSuper<Q3_K, TDot>(),
-            TensorType.Q4_K => CreateSuper<Q4_K, TDot>(),
-            TensorType.Q5_K => CreateSuper<Q5_K, TDot>(),
-            TensorType.Q6_K => CreateSuper<Q6_K, TDot>(),
-            TensorType.IQ4_XS => CreateSuper<IQ4_XS, TDot>(),
-            TensorType.IQ3_XXS => CreateSuper<IQ3_XXS, TDot>(),
-            TensorType.IQ3_S => CreateSuper<IQ3_S, TDot>(),
+            TensorType.Q4_0 => TPanels.CreateSmall<Q4_0, TDot>(),
+            TensorType.Q4_1 => TPanels.CreateSmall<Q4_1, TDot>(),
+            TensorType.Q5_0 => TPanels.CreateSmall<Q5_0, TDot>(),
+            TensorType.Q5_1 => TPanels.CreateSmall<Q5_1, TDot>(),
+            TensorType.Q8_0 => TPanels.CreateSmall<Q8_0, TDot>(),
+            TensorType.IQ4_NL => TPanels.CreateSmall<IQ4_NL, TDot>(),
+            TensorType.Q2_K => TPanels.CreateSuper<Q2_K, TDot>(),
+            TensorType.Q3_K => TPanels.CreateSuper<Q3_K, TDot>(),
+            TensorType.Q4_K => TPanels.CreateSuper<Q4_K, TDot>(),
+            TensorType.Q5_K => TPanels.CreateSuper<Q5_K, TDot>(),
+            TensorType.Q6_K => TPanels.CreateSuper<Q6_K, TDot>(),
+            TensorType.IQ4_XS => TPanels.CreateSuper<IQ4_XS, TDot>(),
+            TensorType.IQ3_XXS => TPanels.CreateSuper<IQ3_XXS, TDot>(),
+            TensorType.IQ3_S => TPanels.CreateSuper<IQ3_S, TDot>(),
             _ => null,
         };
 
@@ -96,8 +94,8 @@ internal abstract unsafe class WeightFormat
     /// <param name="activationStride">Bytes from one activation row to the next.</param>
     /// <param name="yStride">Elements from the results of one activation row to those of the next.</param>
     /// <remarks>
-    /// Activation rows are taken <see cref="TileRows"/> at a time over all the weight rows, so with more of them a call's
-    /// weight rows should fit the second-level cache.
+    /// Activation rows are taken some at a time over all the weight rows, so with more of them a call's weight rows should
+    /// fit the second-level cache. Rows are multiplied in eights or sixteens, of which a call should have whole ones.
     /// </remarks>
     public abstract void Multiply(
         byte* rows, long rowBytes, int rowCount, int columns,
@@ -135,14 +133,6 @@ internal abstract unsafe class WeightFormat
     /// <summary>Dequantizes <paramref name="count"/> blocks.</summary>
     protected abstract void Dequantize(byte* blocks, int count, float* values);
 
-    static BlockFormat<TBlock, SmallBlockProduct<TBlock, TDot>> CreateSmall<TBlock, TDot>()
-        where TBlock : struct, IWeightBlock, ISmallBlock
-        where TDot : struct, IDotInstructions => new();
-
-    static BlockFormat<TBlock, SuperBlockProduct<TBlock, TDot>> CreateSuper<TBlock, TDot>()
-        where TBlock : struct, IWeightBlock, ISuperBlock
-        where TDot : struct, IDotInstructions => new();
-
     static WeightFormat?[] CreateAll()
     {
         var formats = new WeightFormat?[(int)TensorType.BF16 + 1];
@@ -158,11 +148,13 @@ internal abstract unsafe class WeightFormat
     {
         if (!Avx2.IsSupported)
         {
-            return Dp.IsSupported ? Create<NeonDot, FloatLanes256>(type) : Create<PortableDot, FloatLanes256>(type);
+            return Dp.IsSupported
+                ? Create<NeonDot, NoPanels, FloatLanes256>(type)
+                : Create<PortableDot, NoPanels, FloatLanes256>(type);
         }
 
-        return Vector512.IsHardwareAccelerated
-            ? Create<Avx2Dot, FloatLanes512>(type)
-            : Create<Avx2Dot, FloatLanes256>(type);
+        return Avx512BW.IsSupported
+            ? Create<Avx2Dot, Panels512, FloatLanes512>(type)
+            : Create<Avx2Dot, Panels256, FloatLanes256>(type);
     }
 }
