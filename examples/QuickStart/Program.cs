@@ -1,5 +1,6 @@
 // Triages a dozen log lines with the demo model, under a budget too small for all of it: layers stream from the file.
 //   dotnet run -c Release --project examples/QuickStart [-- --device Cpu --budget 8MB]
+//   dotnet publish -c Release examples/QuickStart     a program that starts faster: it is compiled ahead
 using System.Diagnostics;
 using System.Text.Json;
 using NvStream;
@@ -39,16 +40,19 @@ try
         Path.Combine(AppContext.BaseDirectory, "models", "logtriage-q4_k_m.gguf"),
         new() { Device = device, DeviceBudget = budget, ContextLength = 128, KvTokens = 128 * logs.Length }, null, stop.Token);
 
-    var answers = await Task.WhenAll(logs.Select(log => model.SubmitAsync(
-        new() { Prompt = log, MaxTokens = 80, Sampling = new() { Temperature = 0 } }, stop.Token)));
+    // All are answered in the same passes; the first one can be read as it is made.
+    var live = new LiveAnswer(logs[0]);
+    var answers = await Task.WhenAll(logs.Select((log, i) => model.SubmitAsync(
+        new() { Prompt = log, MaxTokens = 80, Sampling = new() { Temperature = 0 }, OnText = i == 0 ? live.Write : null }, stop.Token)));
     var elapsed = watch.Elapsed;
+    live.End();
     if (stop.IsCancellationRequested)
     {
         return 130;
     }
 
     AnsiConsole.Write(Report.Fields(answers));
-    AnsiConsole.Write(Report.Figures(model, answers, elapsed));
+    AnsiConsole.Write(Report.Figures(model, answers, live.FirstText, elapsed));
     return 0;
 }
 catch (OperationCanceledException)

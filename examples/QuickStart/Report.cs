@@ -23,7 +23,9 @@ static class Report
         return table;
     }
 
-    public static Table Figures(StreamModel model, InferenceResult[] answers, TimeSpan elapsed)
+    /// <param name="firstText">From the start of the process to the first text of an answer.</param>
+    /// <param name="elapsed">From the beginning of the load to the end of the last answer.</param>
+    public static Table Figures(StreamModel model, InferenceResult[] answers, TimeSpan firstText, TimeSpan elapsed)
     {
         var plan = model.Plan;
         var longest = answers.MaxBy(a => a.Passes)!;
@@ -35,6 +37,7 @@ static class Report
             .AddRow("tokens", Text($"{tokens} in {longest.Passes} passes, {tokens / longest.Duration.TotalSeconds:F0} tokens/s"))
             .AddRow("bytes streamed", Text($"{Bytes(longest.BytesStreamed)}, {Bytes(plan.BytesPerPass)} a pass, {Bytes((long)longest.StreamRate)}/s"))
             .AddRow("stall", Text($"{longest.StallFraction:P1} of the time compute waited for bytes; {longest.BindingTerm} binds"))
+            .AddRow("first text", Text($"{firstText.TotalSeconds:F2} s after the process started"))
             .AddRow("load and run", Text($"{elapsed.TotalSeconds:F2} s"));
     }
 

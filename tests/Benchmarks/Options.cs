@@ -27,6 +27,7 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
         new("cuda-streaming", "streaming from pinned host memory against plain copies", Cuda.CudaStreaming.Measure),
         new("cuda-paths", "from a file into a GPU's memory against plain direct reads and a C program", b => Task.FromResult(Cuda.CudaPaths.Measure(b))),
         new("cuda-prediction", "the same with a GPU", b => Predictions.Measure(b, "Cuda", RouteKind.HostStaged)),
+        new("startup", "a published program from its start to the first text", Startup.Measure),
         new("import", "time of Import-Module in a fresh shell", Import.Measure),
     ];
 

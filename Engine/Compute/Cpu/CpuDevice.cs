@@ -14,18 +14,19 @@ public sealed unsafe class CpuDevice : IComputeDevice
     readonly int vectorBits;
     CpuScratch? scratch;
 
-    /// <param name="threads">Threads that compute, the calling one counted in; null for the cores the process may use.</param>
+    /// <param name="threads">Threads that may compute, the calling one counted in; null for one on each core that the process may use.</param>
     public CpuDevice(int? threads = null)
-        : this(threads ?? Environment.ProcessorCount, CpuInfo.VectorBits)
+        : this(threads ?? CpuCores.Count(), CpuInfo.VectorBits)
     {
     }
 
     /// <param name="vectorBits">128, 256 or 512; wider than the processor's works, slowly.</param>
-    internal CpuDevice(int threads, int vectorBits)
+    /// <param name="processors">Threads that can run at once; null to ask the system.</param>
+    internal CpuDevice(int threads, int vectorBits, int? processors = null)
     {
         operations = CpuOps.For(vectorBits);
         this.vectorBits = vectorBits;
-        workers = new CpuWorkers(threads);
+        workers = new CpuWorkers(threads, processors);
     }
 
     /// <summary>Read anew on every call, for the free memory's sake.</summary>
@@ -35,12 +36,12 @@ public sealed unsafe class CpuDevice : IComputeDevice
         Kind = DeviceKind.Cpu,
         Memory = CpuInfo.Memory,
         FreeMemory = CpuInfo.FreeMemory,
-        Cores = Environment.ProcessorCount,
+        Cores = CpuCores.Count(),
         VectorWidth = vectorBits,
         InstructionSets = CpuInfo.InstructionSets,
     };
 
-    /// <summary>Threads that compute, the calling one counted in.</summary>
+    /// <summary>Threads that may compute, the calling one counted in; of more than can run at once, only so many do.</summary>
     public int Threads => workers.Count;
 
     public bool Supports(TensorType type) => WeightFormat.For(type) is not null;

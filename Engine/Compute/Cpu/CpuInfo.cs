@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
@@ -27,10 +26,10 @@ internal static class CpuInfo
         get
         {
             var gc = GC.GetGCMemoryInfo();
-            var machine = ReadField("/proc/meminfo", "MemAvailable:") is { } kib
+            var machine = SmallFiles.NumberField("/proc/meminfo", "MemAvailable:") is { } kib
                 ? kib * 1024
                 : gc.TotalAvailableMemoryBytes - gc.MemoryLoadBytes;
-            return Math.Clamp(Math.Min(machine, CgroupHeadroom()), 0, gc.TotalAvailableMemoryBytes);
+            return Math.Clamp(Math.Min(machine, Headroom("")), 0, gc.TotalAvailableMemoryBytes);
         }
     }
 
@@ -53,6 +52,7 @@ internal static class CpuInfo
         const string linux = "/proc/cpuinfo";
         if (File.Exists(linux))
         {
+            // Hundreds of kilobytes on a large machine, of which the first lines do.
             foreach (var line in File.ReadLines(linux))
             {
                 if (line.StartsWith("model name", StringComparison.Ordinal) && line.IndexOf(':') is > 0 and var colon)
@@ -83,90 +83,25 @@ internal static class CpuInfo
         return System.Text.Encoding.ASCII.GetString(MemoryMarshal.AsBytes(registers)).Trim('\0', ' ');
     }
 
-    /// <summary>Bytes the tightest cgroup (version 2 or 1) around the process leaves; page cache it could drop counts as free.</summary>
-    static long CgroupHeadroom()
-    {
-        const string membership = "/proc/self/cgroup";
-        if (!File.Exists(membership))
-        {
-            return long.MaxValue;
-        }
-
-        var headroom = long.MaxValue;
-        foreach (var line in File.ReadLines(membership))
-        {
-            var parts = line.Split(':', 3);
-            if (parts.Length < 3)
-            {
-                continue;
-            }
-
-            if (parts[0] == "0")
-            {
-                headroom = Math.Min(headroom, Headroom("/sys/fs/cgroup", parts[2], "memory.max", "memory.current", "inactive_file"));
-            }
-            else if (parts[1].Split(',').Contains("memory"))
-            {
-                headroom = Math.Min(headroom, Headroom(
-                    "/sys/fs/cgroup/memory", parts[2], "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"));
-            }
-        }
-
-        return headroom;
-    }
-
-    /// <summary>Every group up to the root limits the process: the least headroom of them all.</summary>
-    internal static long Headroom(string root, string group, string limitFile, string usageFile, string droppable)
+    /// <summary>
+    /// Bytes the tightest control group around the process leaves; page cache it could drop counts as free.
+    /// </summary>
+    /// <param name="root">Folder of a recorded tree of /proc and /sys; empty for this machine.</param>
+    internal static long Headroom(string root)
     {
         var least = long.MaxValue;
-        for (var path = group.Trim('/'); ; path = path.Contains('/') ? path[..path.LastIndexOf('/')] : "")
+        foreach (var group in ControlGroups.Around("memory", root))
         {
-            var folder = Path.Combine(root, path);
-            if (ReadNumber(Path.Combine(folder, limitFile)) is { } limit && ReadNumber(Path.Combine(folder, usageFile)) is { } used)
+            var (limit, usage, cache) = group.IsUnified
+                ? ("memory.max", "memory.current", "inactive_file")
+                : ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file");
+            if (SmallFiles.Number(group.File(limit)) is { } most && SmallFiles.Number(group.File(usage)) is { } used)
             {
-                var cache = ReadField(Path.Combine(folder, "memory.stat"), droppable) ?? 0;
-                least = Math.Min(least, Math.Max(0, limit - Math.Max(0, used - cache)));
-            }
-
-            if (path.Length == 0)
-            {
-                return least;
+                var droppable = SmallFiles.NumberField(group.File("memory.stat"), cache) ?? 0;
+                least = Math.Min(least, Math.Max(0, most - Math.Max(0, used - droppable)));
             }
         }
-    }
 
-    /// <summary>The number a file holds; null where there is no such file or it says "max".</summary>
-    static long? ReadNumber(string path)
-    {
-        try
-        {
-            return long.TryParse(File.ReadAllText(path).AsSpan().Trim(), CultureInfo.InvariantCulture, out var value) ? value : null;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>The number after a name at the start of a line.</summary>
-    static long? ReadField(string path, string name)
-    {
-        try
-        {
-            foreach (var line in File.ReadLines(path))
-            {
-                var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                if (words.Length >= 2 && words[0] == name && long.TryParse(words[1], CultureInfo.InvariantCulture, out var value))
-                {
-                    return value;
-                }
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // No such file on this system: the caller has another source.
-        }
-
-        return null;
+        return least;
     }
 }

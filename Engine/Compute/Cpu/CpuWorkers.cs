@@ -37,19 +37,21 @@ internal sealed unsafe class CpuWorkers : IDisposable
     readonly Thread[] threads;
     readonly Parker[] beds;
     readonly Parker callerBed = new();
-    readonly bool oversubscribed;
     ExceptionDispatchInfo? failure;
     volatile bool stopping;
     Shared shared;
 
-    /// <param name="count">Threads that work on a job, the caller counted in; at least 1.</param>
-    public CpuWorkers(int count)
+    /// <param name="count">Threads that may work on a job, the caller counted in; at least 1.</param>
+    /// <param name="processors">Threads that can run at once; null to ask the system.</param>
+    public CpuWorkers(int count, int? processors = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         Count = count;
-        oversubscribed = count > Environment.ProcessorCount;
-        threads = new Thread[count - 1];
-        beds = new Parker[count - 1];
+
+        // More would only take turns with these, and a turn of the scheduler's is longer than most jobs.
+        var helpers = Math.Min(count, processors ?? CpuCores.Processors()) - 1;
+        threads = new Thread[helpers];
+        beds = new Parker[helpers];
         for (var i = 0; i < threads.Length; i++)
         {
             var worker = i + 1;
@@ -66,7 +68,10 @@ internal sealed unsafe class CpuWorkers : IDisposable
     /// <summary>Worker threads alive in the process, callers not counted.</summary>
     public static int LiveThreads => Volatile.Read(ref liveThreads);
 
-    /// <summary>Threads that work on a job, the caller counted in.</summary>
+    /// <summary>
+    /// Threads that were asked for, the caller counted in: jobs are cut for as many. There are no more of them than can
+    /// run at once.
+    /// </summary>
     public int Count { get; }
 
     /// <summary>
@@ -202,7 +207,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
         while (Active > 0)
         {
             var waited = Stopwatch.GetTimestamp() - start;
-            if (waited < BusyTicks && !oversubscribed)
+            if (waited < BusyTicks)
             {
                 Thread.SpinWait(2);
             }
@@ -256,7 +261,7 @@ internal sealed unsafe class CpuWorkers : IDisposable
             }
 
             var waited = Stopwatch.GetTimestamp() - start;
-            if (oversubscribed || (waited > IdleTicks && yields >= MinimumYields))
+            if (waited > IdleTicks && yields >= MinimumYields)
             {
                 bed.Prepare();
                 if (!stopping && !IsOpen(Volatile.Read(ref shared.State), seen))

@@ -1,6 +1,7 @@
 using NvStream.Compute;
 using NvStream.Compute.Cpu;
 using NvStream.Gguf;
+using NvStream.Tests.Models;
 using Xunit;
 
 namespace NvStream.Tests.Cpu;
@@ -30,7 +31,7 @@ public sealed class CpuDeterminismTests
     {
         var rows = Enumerable.Range(0, 37).ToArray();
         var one = Layer(threads: 1, rows);
-        foreach (var threads in new[] { 2, 4, 8 })
+        foreach (var threads in new[] { 2, 3, 4, 8 })
         {
             var many = Layer(threads, rows);
             for (var row = 0; row < rows.Length; row++)
@@ -40,12 +41,45 @@ public sealed class CpuDeterminismTests
         }
     }
 
+    /// <summary>A prompt, and then a token at a time, through the whole demo model.</summary>
+    [Fact]
+    public void TheDemoModelsLogitsHaveTheSameBitsOnAnyNumberOfThreads()
+    {
+        var one = Logits(1);
+        foreach (var threads in new[] { 2, 3, 4, 8 })
+        {
+            var many = Logits(threads);
+            for (var pass = 0; pass < one.Count; pass++)
+            {
+                CpuAttentionTests.AssertSameBits(one[pass], many[pass]);
+            }
+        }
+
+        static List<float[]> Logits(int threads)
+        {
+            const int prompt = 100, decoded = 24;
+
+            // All threads that are asked for, on however few cores.
+            using var model = new DecoderHarness(Fixtures.DemoModel, device: new CpuDevice(threads, CpuInfo.VectorBits, processors: threads));
+            var random = new Random(1);
+            var tokens = Enumerable.Range(0, prompt).Select(_ => random.Next(model.Spec.VocabularySize)).ToArray();
+            List<float[]> logits = [model.Run(tokens.AsSpan(0, 64), 0), model.Run(tokens.AsSpan(64), 64)];
+            for (var i = 0; i < decoded; i++)
+            {
+                var likeliest = Array.IndexOf(logits[^1], logits[^1].Max());
+                logits.Add(model.Run([likeliest], prompt + i, isDecoding: true));
+            }
+
+            return logits;
+        }
+    }
+
     /// <summary>
     /// A layer's operations for some of many one-token sequences. Sequence s stands at position 8 s in its own cells.
     /// </summary>
     static float[][] Layer(int threads, int[] sequences)
     {
-        using var rig = new Rig(new CpuDevice(threads));
+        using var rig = new Rig(new CpuDevice(threads, CpuInfo.VectorBits, processors: threads));
         var device = rig.Device;
         var rows = sequences.Length;
         device.ReserveScratch(rows, Hidden, AttentionLayout.MaxHeadDim);

@@ -13,43 +13,39 @@ public sealed class CpuInfoTests
         var info = device.Info;
         Assert.Equal(DeviceKind.Cpu, info.Kind);
         Assert.False(string.IsNullOrWhiteSpace(info.Name));
-        Assert.Equal(Environment.ProcessorCount, info.Cores);
-        Assert.Equal(Environment.ProcessorCount, device.Threads);
+        Assert.Equal(CpuCores.Count(), info.Cores);
+        Assert.Equal(CpuCores.Count(), device.Threads);
         Assert.InRange(info.Memory, 64L << 20, 1L << 50);
         Assert.InRange(info.FreeMemory, 1, info.Memory);
         Assert.True(info.VectorWidth is 128 or 256 or 512);
         Assert.False(string.IsNullOrEmpty(info.InstructionSets));
     }
 
-    [Fact]
-    public void TheTightestGroupUpToTheRootLimitsTheMemory()
+    [Theory]
+    [InlineData("0::/slice/job", "", "memory.max", "memory.current", "inactive_file")]
+    [InlineData("9:memory:/slice/job", "/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")]
+    public void TheTightestGroupUpToTheRootLimitsTheMemory(string membership, string mount, string limit, string usage, string droppable)
     {
-        var root = Directory.CreateTempSubdirectory("cgroup").FullName;
-        try
-        {
-            var inner = Directory.CreateDirectory(Path.Combine(root, "slice", "job")).FullName;
-            File.WriteAllText(Path.Combine(inner, "max"), "max\n");
-            File.WriteAllText(Path.Combine(inner, "current"), "500\n");
-            Assert.Equal(long.MaxValue, Headroom());
+        using var tree = new RecordedTree();
+        Assert.Equal(long.MaxValue, CpuInfo.Headroom(tree.Root));
 
-            File.WriteAllText(Path.Combine(root, "slice", "max"), "10000\n");
-            File.WriteAllText(Path.Combine(root, "slice", "current"), "4000\n");
-            Assert.Equal(6000, Headroom());
+        tree.Write("/proc/self/cgroup", $"3:pids:/other\n{membership}\n");
+        var (outer, inner) = ($"/sys/fs/cgroup{mount}/slice/", $"/sys/fs/cgroup{mount}/slice/job/");
+        tree.Write(inner + limit, "max\n");
+        tree.Write(inner + usage, "500\n");
+        Assert.Equal(long.MaxValue, CpuInfo.Headroom(tree.Root));
 
-            File.WriteAllText(Path.Combine(root, "slice", "memory.stat"), "anon 100\ninactive_file 1500\n");
-            Assert.Equal(7500, Headroom());
+        tree.Write(outer + limit, "10000\n");
+        tree.Write(outer + usage, "4000\n");
+        Assert.Equal(6000, CpuInfo.Headroom(tree.Root));
 
-            File.WriteAllText(Path.Combine(inner, "max"), "600\n");
-            Assert.Equal(100, Headroom());
+        tree.Write(outer + "memory.stat", $"anon 100\n{droppable}_else 7\n{droppable} 1500\n");
+        Assert.Equal(7500, CpuInfo.Headroom(tree.Root));
 
-            File.WriteAllText(Path.Combine(inner, "current"), "700\n");
-            Assert.Equal(0, Headroom());
+        tree.Write(inner + limit, "600\n");
+        Assert.Equal(100, CpuInfo.Headroom(tree.Root));
 
-            long Headroom() => CpuInfo.Headroom(root, "/slice/job", "max", "current", "inactive_file");
-        }
-        finally
-        {
-            Directory.Delete(root, recursive: true);
-        }
+        tree.Write(inner + usage, "700\n");
+        Assert.Equal(0, CpuInfo.Headroom(tree.Root));
     }
 }

@@ -115,7 +115,7 @@ public sealed class CpuResourceTests
         var before = CpuWorkers.LiveThreads;
         for (var round = 0; round < 20; round++)
         {
-            using var device = new CpuDevice(8);
+            using var device = new CpuDevice(8, CpuInfo.VectorBits, processors: 8);
             Assert.Equal(8, device.Threads);
             SpinWait.SpinUntil(() => CpuWorkers.LiveThreads == before + 7, TimeSpan.FromSeconds(10));
             Assert.Equal(before + 7, CpuWorkers.LiveThreads);

@@ -13,7 +13,7 @@ public sealed class CpuWorkersTests
     [InlineData(8)]
     public unsafe void EveryItemIsDoneOnceWhateverTheChunk(int threads)
     {
-        using var workers = new CpuWorkers(threads);
+        using var workers = new CpuWorkers(threads, processors: threads);
         var random = new Random(threads);
         var counts = new int[3000];
         for (var round = 0; round < 3000; round++)
@@ -35,7 +35,7 @@ public sealed class CpuWorkersTests
     [Fact]
     public unsafe void ManySmallJobsInARowNeitherHangNorLoseItems()
     {
-        using var workers = new CpuWorkers(4);
+        using var workers = new CpuWorkers(4, processors: 4);
         var counts = new int[16];
         fixed (int* pointer = counts)
         {
@@ -52,7 +52,7 @@ public sealed class CpuWorkersTests
     [Fact]
     public unsafe void WorkersThatHaveGoneToSleepAreWoken()
     {
-        using var workers = new CpuWorkers(2);
+        using var workers = new CpuWorkers(2, processors: 2);
         var seen = new int[2];
         fixed (int* pointer = seen)
         {
@@ -77,7 +77,8 @@ public sealed class CpuWorkersTests
 
         static TimeSpan Burn(int threads)
         {
-            using var workers = new CpuWorkers(threads);
+            // As where other processes take the cores that were counted: all threads are made and woken.
+            using var workers = new CpuWorkers(threads, processors: threads);
             var job = new BurnJob();
             var watch = Stopwatch.StartNew();
             for (var round = 0; round < 500; round++)
@@ -92,10 +93,28 @@ public sealed class CpuWorkersTests
 
     [Theory]
     [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void NoMoreThreadsWorkThanCanRunAtOnce(int processors)
+    {
+        using var workers = new CpuWorkers(12, processors);
+        Assert.Equal(12, workers.Count);
+        var job = new WhoJob();
+        for (var round = 0; round < 2000; round++)
+        {
+            workers.Run(64, 1, ref job);
+        }
+
+        Assert.Equal(2000 * 64, job.Done);
+        Assert.Equal(0, job.Workers >> processors);
+    }
+
+    [Theory]
+    [InlineData(1)]
     [InlineData(4)]
     public void AnExceptionOfAJobReachesTheCallerAndTheWorkersLiveOn(int threads)
     {
-        using var workers = new CpuWorkers(threads);
+        using var workers = new CpuWorkers(threads, processors: threads);
         var job = new ThrowJob { At = 77 };
         for (var round = 0; round < 50; round++)
         {
@@ -158,6 +177,19 @@ public sealed class CpuWorkersTests
             }
 
             Interlocked.Add(ref Done, x > 0 ? end - begin : 0);
+        }
+    }
+
+    /// <summary>Which workers took part, a bit each.</summary>
+    struct WhoJob : IParallelJob
+    {
+        public int Workers;
+        public int Done;
+
+        public void Execute(int begin, int end, int worker)
+        {
+            Interlocked.Or(ref Workers, 1 << worker);
+            Interlocked.Add(ref Done, end - begin);
         }
     }
 

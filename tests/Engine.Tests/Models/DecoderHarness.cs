@@ -47,12 +47,18 @@ sealed class DecoderHarness : IDisposable
     /// <param name="isDecoding">Whether they count as chosen by the model, not as its prompt's.</param>
     public float[] Run(ReadOnlySpan<int> tokens, int position, bool isDecoding = false)
     {
+        var logits = new float[Spec.VocabularySize];
+        Run(tokens, position, isDecoding, logits);
+        return logits;
+    }
+
+    /// <summary>The same, with room for the logits.</summary>
+    public void Run(ReadOnlySpan<int> tokens, int position, bool isDecoding, Span<float> logits)
+    {
         _pass.Clear();
         _pass.Add(tokens, kvStart: 0, position, wantsLogits: true, isDecoding);
         _decoder.Forward(_pass, _weights, _cache, _work, TestContext.Current.CancellationToken);
-        var logits = new float[Spec.VocabularySize];
-        Device.Read(_work.Logits(1).Address, MemoryMarshal.AsBytes(logits.AsSpan()));
-        return logits;
+        Device.Read(_work.Logits(1).Address, MemoryMarshal.AsBytes(logits));
     }
 
     public void Dispose()
