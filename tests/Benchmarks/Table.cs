@@ -3,18 +3,38 @@ using System.Text;
 
 namespace NvStream.Benchmarks;
 
-/// <summary>Plain text columns: the first to the left, the others to the right.</summary>
+/// <summary>Columns of text: the first to the left, the others to the right.</summary>
 sealed class Table(params string[] header)
 {
     const string Gap = "  ";
 
     readonly List<string[]> _rows = [header];
 
+    /// <summary>The header first.</summary>
+    public IReadOnlyList<string[]> Rows => _rows;
+
     public void Add(params string[] row) => _rows.Add(row);
+
+    /// <summary>The same for a document.</summary>
+    public string ToMarkdown()
+    {
+        var widths = Widths();
+        var text = new StringBuilder();
+        for (var i = 0; i < _rows.Count; i++)
+        {
+            text.AppendLine($"| {string.Join(" | ", Aligned(_rows[i], widths))} |");
+            if (i == 0)
+            {
+                text.AppendLine($"|{string.Join('|', widths.Select((w, c) => c == 0 ? new string('-', w + 2) : new string('-', w + 1) + ':'))}|");
+            }
+        }
+
+        return text.ToString();
+    }
 
     public override string ToString()
     {
-        var widths = Enumerable.Range(0, header.Length).Select(c => _rows.Max(r => r[c].Length)).ToArray();
+        var widths = Widths();
         var text = new StringBuilder();
         for (var i = 0; i < _rows.Count; i++)
         {
@@ -30,9 +50,13 @@ sealed class Table(params string[] header)
 
     static void Append(StringBuilder text, string[] row, int[] widths)
     {
-        var line = string.Join(Gap, row.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c])));
-        text.AppendLine(line.TrimEnd());
+        text.AppendLine(string.Join(Gap, Aligned(row, widths)).TrimEnd());
     }
+
+    static IEnumerable<string> Aligned(string[] row, int[] widths) =>
+        row.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]));
+
+    int[] Widths() => [.. Enumerable.Range(0, header.Length).Select(c => _rows.Max(r => r[c].Length))];
 
     /// <summary>Three significant digits, and no fewer than all before the point.</summary>
     public static string Number(double value)
