@@ -45,6 +45,7 @@ static class CpuInference
     static async Task Measure(Section section, Table table, Bench bench, ReadLoop loop, string type, bool hasPeer)
     {
         var path = Bench.Model(type);
+        Console.Error.WriteLine($"measuring {Path.GetFileName(path)}, minutes");
         var peaks = new Peaks(loop, bench.Threads);
         using var ours = new Session(path, bench, cells: Cells);
         using var peer = hasPeer ? new Peer(path, bench) : null;
