@@ -55,7 +55,7 @@ static class KernelBenchmarks
         }
 
         peaks.AddTo(section);
-        var table = section.AddTable("kernel", "rows", "time, us", "GB/s", "G multiply-adds/s", "% of peak", "nearer peak");
+        var table = section.AddTable(textColumns: 1, "kernel", "rows", "time, us", "GB/s", "G multiply-adds/s", "% of peak", "nearer peak");
         foreach (var (work, time) in measured.GroupBy(m => m.Work.Name).SelectMany(kernel => kernel))
         {
             var (bytes, products) = (work.Bytes / time.Median / 1e3, work.Products / time.Median / 1e3);

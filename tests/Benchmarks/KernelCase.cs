@@ -55,7 +55,8 @@ public abstract class KernelCase : IDisposable
         SyntheticBlocks.Fill(type, stretch, 1, ref random);
         for (long at = stretch.Length; at < bytes; at += stretch.Length)
         {
-            stretch[..(int)Math.Min(stretch.Length, bytes - at)].CopyTo(new((byte*)weight.Address + at, stretch.Length));
+            var length = (int)Math.Min(stretch.Length, bytes - at);
+            stretch[..length].CopyTo(new((byte*)weight.Address + at, length));
         }
 
         return weight;

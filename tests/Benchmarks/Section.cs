@@ -30,9 +30,9 @@ sealed class Section(string name, string title)
         return sample;
     }
 
-    public Table AddTable(params string[] header)
+    public Table AddTable(int textColumns, params string[] header)
     {
-        var table = new Table(header);
+        var table = new Table(header) { TextColumns = textColumns };
         Tables.Add(table);
         return table;
     }

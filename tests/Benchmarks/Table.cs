@@ -3,12 +3,15 @@ using System.Text;
 
 namespace NvStream.Benchmarks;
 
-/// <summary>Columns of text: the first to the left, the others to the right.</summary>
+/// <summary>Columns of text: the first ones to the left, the others to the right.</summary>
 sealed class Table(params string[] header)
 {
     const string Gap = "  ";
 
     readonly List<string[]> _rows = [header];
+
+    /// <summary>Columns to the left.</summary>
+    public int TextColumns { get; init; } = 1;
 
     /// <summary>The header first.</summary>
     public IReadOnlyList<string[]> Rows => _rows;
@@ -25,7 +28,7 @@ sealed class Table(params string[] header)
             text.AppendLine($"| {string.Join(" | ", Aligned(_rows[i], widths))} |");
             if (i == 0)
             {
-                text.AppendLine($"|{string.Join('|', widths.Select((w, c) => c == 0 ? new string('-', w + 2) : new string('-', w + 1) + ':'))}|");
+                text.AppendLine($"|{string.Join('|', widths.Select((w, c) => c < TextColumns ? new string('-', w + 2) : new string('-', w + 1) + ':'))}|");
             }
         }
 
@@ -48,13 +51,13 @@ sealed class Table(params string[] header)
         return text.ToString();
     }
 
-    static void Append(StringBuilder text, string[] row, int[] widths)
+    void Append(StringBuilder text, string[] row, int[] widths)
     {
         text.AppendLine(string.Join(Gap, Aligned(row, widths)).TrimEnd());
     }
 
-    static IEnumerable<string> Aligned(string[] row, int[] widths) =>
-        row.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]));
+    IEnumerable<string> Aligned(string[] row, int[] widths) =>
+        row.Select((cell, c) => c < TextColumns ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]));
 
     int[] Widths() => [.. Enumerable.Range(0, header.Length).Select(c => _rows.Max(r => r[c].Length))];
 

@@ -11,6 +11,9 @@ static class CpuInference
     /// <summary>Room for all sequences of the widest job.</summary>
     const int Cells = 4096;
 
+    /// <summary>Share of the processors that other programs may take before the figures say more of them than of these.</summary>
+    const double MostBystanders = 0.05;
+
     static readonly string[] s_types = ["Q4_K_M", "Q8_0", "Q6_K", "Q4_0"];
 
     // Lengths of one job make one shape of the peer's context, which is made in the round that warms up.
@@ -33,7 +36,7 @@ static class CpuInference
         }
 
         using var loop = new ReadLoop(bench.Threads);
-        var table = section.AddTable("type", "what", "NvStream", "beside it", "ratio", "target", "met");
+        var table = section.AddTable(textColumns: 2, "type", "what", "NvStream", "beside it", "ratio", "target", "met");
         foreach (var type in s_types)
         {
             await Measure(section, table, bench, loop, type, hasPeer: missing is null);
@@ -54,10 +57,15 @@ static class CpuInference
             section.Notes.Add($"peer: {peer.System}");
         }
 
+        var bystanders = new Bystanders(() => Environment.CpuUsage.TotalTime + (peer?.ProcessorTime ?? TimeSpan.Zero));
         var one = await Alternate(bench, s_short, ours, peer, peaks);
         var prompt = await Alternate(bench, s_long, ours, peer, peaks);
         var together = await Alternate(bench, s_together, ours, peer, peaks);
         peaks.AddTo(section, $"{type}: ");
+        if (bystanders.Share is { } share)
+        {
+            section.Notes.Add($"{type}: other programs took {share:P1} of the processors meanwhile{(share > MostBystanders ? ": a busy machine, these figures do not count" : "")}");
+        }
 
         var head = (long)Bench.Shape.VocabularySize * Bench.Shape.EmbeddingLength;
         var demand = ours.Model.Demand;
