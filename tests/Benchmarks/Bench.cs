@@ -16,8 +16,11 @@ sealed record Bench(int Repeats, int Threads)
     /// <summary>Models and packages, made once and kept; ignored by git.</summary>
     public static string Cache { get; } = Directory.CreateDirectory(Path.Combine(Project, "cache")).FullName;
 
-    /// <summary>The 1.1B shape in Q4_K_M, the model of most measurements.</summary>
-    public static string Model() => Make("1.1B-Q4_K_M", SyntheticModel.OfShape("1.1B"));
+    /// <summary>The shape of most measurements.</summary>
+    public static SyntheticModel Shape { get; } = SyntheticModel.OfShape("1.1B");
+
+    /// <summary>The 1.1B shape in a type or mix of <see cref="SyntheticModel.Types"/>.</summary>
+    public static string Model(string type = "Q4_K_M") => Make($"1.1B-{type}", Shape with { Type = type });
 
     /// <summary>The 8B shape in Q4_K_M, 4.9 GB; NVSTREAM_BENCH_MODELS names another folder for it than the cache.</summary>
     public static string LargeModel()

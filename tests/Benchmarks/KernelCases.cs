@@ -1,71 +1,17 @@
 using BenchmarkDotNet.Attributes;
 using NvStream.Compute;
-using NvStream.Compute.Cpu;
 using NvStream.Gguf;
 
 namespace NvStream.Benchmarks;
 
-/// <summary>Memory of one device for the cases below, filled with random values.</summary>
-public abstract class KernelCase : IDisposable
-{
-    readonly List<DeviceMemory> _memory = [];
-
-    internal CpuDevice Device { get; private set; } = null!;
-
-    public void Dispose()
-    {
-        _memory.ForEach(m => m.Dispose());
-        _memory.Clear();
-        Device?.Dispose();
-        GC.SuppressFinalize(this);
-    }
-
-    internal void Open(int rows, int columns, int headDim = 128)
-    {
-        Device = new CpuDevice(KernelBenchmarks.Threads);
-        Device.ReserveScratch(rows, columns, headDim);
-    }
-
-    internal nint Allocate(long bytes)
-    {
-        var memory = Device.Allocate(bytes, "kernel case");
-        _memory.Add(memory);
-        return memory.Address;
-    }
-
-    internal unsafe Matrix Random(int rows, int columns)
-    {
-        var matrix = new Matrix(Allocate((long)rows * columns * sizeof(float)), rows, columns);
-        var random = new Random(1);
-        foreach (ref var value in new Span<float>((void*)matrix.Address, rows * columns))
-        {
-            value = random.NextSingle() - 0.5f;
-        }
-
-        return matrix;
-    }
-
-    internal unsafe Weight RandomWeight(TensorType type, int rows, int columns)
-    {
-        var (elements, blockBytes) = TensorTypes.Block(type);
-        var bytes = TensorTypes.BytesOf(type, (long)rows * columns);
-        var weight = new Weight(Allocate(bytes), type, rows, columns);
-        var random = new SplitMix64(1);
-        var piece = (1 << 20) / blockBytes * blockBytes;
-        for (long at = 0; at < bytes; at += piece)
-        {
-            SyntheticBlocks.Fill(type, new Span<byte>((byte*)weight.Address + at, (int)Math.Min(piece, bytes - at)), 1, ref random);
-        }
-
-        return weight;
-    }
-}
-
-/// <summary>Products with a weight larger than the last-level cache, of one row (decode) and of many (prefill).</summary>
+/// <summary>Products with a weight larger than most last-level caches: of one row and eight (decode), and of many (prefill).</summary>
 public class Multiply : KernelCase
 {
     const int Outputs = 16384;
     const int Inputs = 8192;
+
+    /// <summary>As many rows as tokens are decoded together.</summary>
+    const int MostDecodeRows = 8;
 
     Matrix _x;
     Matrix _y;
@@ -74,19 +20,20 @@ public class Multiply : KernelCase
     [ParamsSource(nameof(Types))]
     public TensorType Type { get; set; }
 
-    [Params(1, 64)]
+    [Params(1, MostDecodeRows, 64)]
     public int Rows { get; set; }
 
     public static IEnumerable<TensorType> Types =>
     [
-        TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q6_K, TensorType.Q5_K, TensorType.Q4_K, TensorType.Q4_0,
-        TensorType.Q3_K, TensorType.Q2_K, TensorType.IQ4_XS, TensorType.IQ4_NL, TensorType.IQ3_S, TensorType.IQ3_XXS,
+        TensorType.F32, TensorType.F16, TensorType.BF16, TensorType.Q8_0, TensorType.Q6_K, TensorType.Q5_K, TensorType.Q4_K, TensorType.Q3_K,
+        TensorType.Q2_K, TensorType.Q5_1, TensorType.Q5_0, TensorType.Q4_1, TensorType.Q4_0, TensorType.IQ4_XS, TensorType.IQ4_NL,
+        TensorType.IQ3_S, TensorType.IQ3_XXS,
     ];
 
-    /// <summary>Bytes of the weight.</summary>
-    public static long Bytes(TensorType type) => TensorTypes.BytesOf(type, (long)Outputs * Inputs);
-
-    public static long Products(int rows) => (long)Outputs * Inputs * rows;
+    /// <summary>Bytes of the weight alone.</summary>
+    internal static KernelWork Work(TensorType type, int rows) => new(
+        $"MatMul {type}", rows, TensorTypes.BytesOf(type, (long)Outputs * Inputs), (long)Outputs * Inputs * rows,
+        type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16));
 
     [GlobalSetup]
     public void Setup()
@@ -101,7 +48,7 @@ public class Multiply : KernelCase
     public void Cleanup() => Dispose();
 
     [Benchmark]
-    public void MatMul() => Device.MatMul(_x, [new(_w, _y)]);
+    public void MatMul() => Device.MatMul(_x, [new(_w, _y)], Rows <= MostDecodeRows ? Rows : 0);
 }
 
 /// <summary>Attention of 32 query heads over 8 of 128: one token after many, and a chunk of prompt.</summary>
@@ -122,11 +69,14 @@ public class Attend : KernelCase
     [Params(256, 4096)]
     public int Tokens { get; set; }
 
-    /// <summary>Bytes of the keys and values of so many tokens.</summary>
-    public static long Bytes(int tokens) => 2L * sizeof(ushort) * Heads * HeadDim * tokens;
+    /// <summary>
+    /// Bytes of keys and values; products of queries with keys, and of weights with values, that causal attention cannot
+    /// do without.
+    /// </summary>
+    internal static KernelWork Work(int rows, int tokens) => new(
+        $"Attention after {tokens} tokens", rows, Bytes(tokens), 2L * QueryHeads * HeadDim * ((long)rows * tokens - (long)rows * (rows - 1) / 2));
 
-    /// <summary>Products of queries with keys, and of weights with values, that causal attention cannot do without.</summary>
-    public static long Products(int rows, int tokens) => 2L * QueryHeads * HeadDim * ((long)rows * tokens - (long)rows * (rows - 1) / 2);
+    static long Bytes(int tokens) => 2L * sizeof(ushort) * Heads * HeadDim * tokens;
 
     [GlobalSetup]
     public unsafe void Setup()
@@ -149,35 +99,4 @@ public class Attend : KernelCase
 
     [Benchmark]
     public void Attention() => Device.Attention(_q, _cache, 0.088f, _sequences, _y);
-}
-
-/// <summary>Norm of rows of 4096: one, and a chunk of prompt.</summary>
-public class Norm : KernelCase
-{
-    const int Columns = 4096;
-
-    Matrix _x;
-    Matrix _y;
-    Weight _gain;
-
-    [Params(1, 512)]
-    public int Rows { get; set; }
-
-    /// <summary>Bytes read and written.</summary>
-    public static long Bytes(int rows) => 2L * sizeof(float) * rows * Columns;
-
-    [GlobalSetup]
-    public void Setup()
-    {
-        Open(Rows, Columns);
-        _x = Random(Rows, Columns);
-        _y = Random(Rows, Columns);
-        _gain = RandomWeight(TensorType.F32, 1, Columns);
-    }
-
-    [GlobalCleanup]
-    public void Cleanup() => Dispose();
-
-    [Benchmark]
-    public void RmsNorm() => Device.RmsNorm(_x, _gain, 1e-5f, _y);
 }

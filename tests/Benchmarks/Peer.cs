@@ -24,6 +24,16 @@ sealed class Peer : IDisposable
     /// <summary>What it says of the processor.</summary>
     public string System { get; }
 
+    /// <summary>Of all its threads, so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Why there is no peer here; null when it is installed.</summary>
     public static string? Install()
     {

@@ -26,6 +26,38 @@ sealed class Report(TextWriter output)
         output.WriteLine();
         output.WriteLine($"{section.Name}: {section.Title}");
         section.Notes.ForEach(note => output.WriteLine($"  {note}"));
+        foreach (var table in section.Tables)
+        {
+            output.WriteLine();
+            output.Write(table.ToMarkdown());
+        }
+
+        if (section.Tables.Count == 0)
+        {
+            AddFigures(section);
+        }
+
+        if (section.Conclusions.Count > 0)
+        {
+            output.WriteLine();
+            section.Conclusions.ForEach(output.WriteLine);
+        }
+
+        section.Skipped.ForEach(reason => output.WriteLine($"SKIPPED: {reason}"));
+        output.Flush();
+    }
+
+    public void Save(string path, Machine machine, string command) => File.WriteAllText(path, JsonSerializer.Serialize(
+        new
+        {
+            Command = command,
+            Machine = machine.Rows.ToDictionary(r => r.Name, r => r.Value),
+            Sections = _sections,
+        },
+        s_json));
+
+    void AddFigures(Section section)
+    {
         if (section.Samples.Count > 0)
         {
             var table = new Table("measured", "median", "least", "most", "runs", "unit");
@@ -49,17 +81,5 @@ sealed class Report(TextWriter output)
             output.WriteLine();
             output.Write(table);
         }
-
-        section.Skipped.ForEach(reason => output.WriteLine($"SKIPPED: {reason}"));
-        output.Flush();
     }
-
-    public void Save(string path, Machine machine, string command) => File.WriteAllText(path, JsonSerializer.Serialize(
-        new
-        {
-            Command = command,
-            Machine = machine.Rows.ToDictionary(r => r.Name, r => r.Value),
-            Sections = _sections,
-        },
-        s_json));
 }

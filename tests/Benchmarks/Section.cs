@@ -14,6 +14,12 @@ sealed class Section(string name, string title)
 
     public List<Check> Checks { get; } = [];
 
+    /// <summary>What is printed in place of samples and checks where there are too many of them; the JSON has both.</summary>
+    public List<Table> Tables { get; } = [];
+
+    /// <summary>What follows from it: the last lines.</summary>
+    public List<string> Conclusions { get; } = [];
+
     /// <summary>Why parts of it, or all, were not measured.</summary>
     public List<string> Skipped { get; } = [];
 
@@ -22,5 +28,12 @@ sealed class Section(string name, string title)
         var sample = new Sample(name, unit, [.. values]);
         Samples.Add(sample);
         return sample;
+    }
+
+    public Table AddTable(int textColumns, params string[] header)
+    {
+        var table = new Table(header) { TextColumns = textColumns };
+        Tables.Add(table);
+        return table;
     }
 }

@@ -3,18 +3,41 @@ using System.Text;
 
 namespace NvStream.Benchmarks;
 
-/// <summary>Plain text columns: the first to the left, the others to the right.</summary>
+/// <summary>Columns of text: the first ones to the left, the others to the right.</summary>
 sealed class Table(params string[] header)
 {
     const string Gap = "  ";
 
     readonly List<string[]> _rows = [header];
 
+    /// <summary>Columns to the left.</summary>
+    public int TextColumns { get; init; } = 1;
+
+    /// <summary>The header first.</summary>
+    public IReadOnlyList<string[]> Rows => _rows;
+
     public void Add(params string[] row) => _rows.Add(row);
+
+    /// <summary>The same for a document.</summary>
+    public string ToMarkdown()
+    {
+        var widths = Widths();
+        var text = new StringBuilder();
+        for (var i = 0; i < _rows.Count; i++)
+        {
+            text.AppendLine($"| {string.Join(" | ", Aligned(_rows[i], widths))} |");
+            if (i == 0)
+            {
+                text.AppendLine($"|{string.Join('|', widths.Select((w, c) => c < TextColumns ? new string('-', w + 2) : new string('-', w + 1) + ':'))}|");
+            }
+        }
+
+        return text.ToString();
+    }
 
     public override string ToString()
     {
-        var widths = Enumerable.Range(0, header.Length).Select(c => _rows.Max(r => r[c].Length)).ToArray();
+        var widths = Widths();
         var text = new StringBuilder();
         for (var i = 0; i < _rows.Count; i++)
         {
@@ -28,11 +51,15 @@ sealed class Table(params string[] header)
         return text.ToString();
     }
 
-    static void Append(StringBuilder text, string[] row, int[] widths)
+    void Append(StringBuilder text, string[] row, int[] widths)
     {
-        var line = string.Join(Gap, row.Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c])));
-        text.AppendLine(line.TrimEnd());
+        text.AppendLine(string.Join(Gap, Aligned(row, widths)).TrimEnd());
     }
+
+    IEnumerable<string> Aligned(string[] row, int[] widths) =>
+        row.Select((cell, c) => c < TextColumns ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c]));
+
+    int[] Widths() => [.. Enumerable.Range(0, header.Length).Select(c => _rows.Max(r => r[c].Length))];
 
     /// <summary>Three significant digits, and no fewer than all before the point.</summary>
     public static string Number(double value)
