@@ -41,6 +41,9 @@ internal unsafe interface IWidth<TVector>
     /// <summary>value * 2^exponent for integral exponents in [-252, 254], through infinity and subnormals as multiplication goes.</summary>
     static abstract TVector Scale(TVector value, TVector exponent);
 
+    /// <summary>value * 2^exponent for integral exponents, where value is normal and the result is; NaN for NaN, whose exponent is too.</summary>
+    static abstract TVector RaiseExponent(TVector value, TVector exponent);
+
     /// <summary>Lanes (1, 0, 3, 2, ...).</summary>
     static abstract TVector SwapNeighbours(TVector value);
 
@@ -57,11 +60,11 @@ internal unsafe interface IWidth<TVector>
     /// <summary>Converts <see cref="Count"/> float16 values, exactly.</summary>
     static abstract TVector LoadHalf(ushort* source);
 
-    /// <summary>As <see cref="LoadHalf"/>, for values that are neither infinite nor NaN, in a third of the instructions.</summary>
-    static abstract TVector LoadFiniteHalf(ushort* source);
-
-    /// <summary>Whether none of so many float16 values is infinite or NaN.</summary>
-    static abstract bool AreFiniteHalves(ushort* source, int count);
+    /// <summary>
+    /// Converts a multiple of 16 float16 values in about half of the instructions of <see cref="LoadHalf"/>; false, and
+    /// nothing of use stored, when one of them is infinite or NaN.
+    /// </summary>
+    static abstract bool ConvertFiniteHalves(ushort* source, int count, float* destination);
 
     /// <summary>Rounds to float16, ties to even; too large becomes infinity, NaN stays NaN.</summary>
     static abstract void StoreHalf(TVector value, ushort* destination);

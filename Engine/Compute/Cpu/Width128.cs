@@ -43,6 +43,10 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         return value * ((half + bias) << 23).AsSingle() * ((whole - half + bias) << 23).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> RaiseExponent(Vector128<float> value, Vector128<float> exponent) =>
+        (value.AsInt32() + (Vector128.ConvertToInt32Native(exponent) << 23)).AsSingle();
+
     public static Vector128<float> SwapNeighbours(Vector128<float> value) =>
         Vector128.Shuffle(value, Vector128.Create(1, 0, 3, 2));
 
@@ -87,29 +91,22 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         return (Vector128.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadFiniteHalf(ushort* source)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool ConvertFiniteHalves(ushort* source, int count, float* destination)
     {
-        var bits = Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << HalfBits.Shift;
-        return (bits & Vector128.Create(HalfBits.ShiftedMask)).AsSingle() * Vector128.Create(HalfBits.RebiasFactor);
-    }
-
-    public static bool AreFiniteHalves(ushort* source, int count)
-    {
+        var magnitude = Vector128.Create((ushort)HalfBits.MagnitudeMask);
         var greatest = Vector128<ushort>.Zero;
-        var i = 0;
-        for (; i <= count - Vector128<ushort>.Count; i += Vector128<ushort>.Count)
+        for (nint i = 0; i < count; i += 16)
         {
-            greatest = Vector128.Max(greatest, Vector128.Load(source + i) & Vector128.Create((ushort)HalfBits.MagnitudeMask));
+            greatest = Vector128.Max(greatest, Vector128.Load(source + i) & magnitude);
+            greatest = Vector128.Max(greatest, Vector128.Load(source + i + 8) & magnitude);
+            FiniteHalves(source + i).Store(destination + i);
+            FiniteHalves(source + i + 4).Store(destination + i + 4);
+            FiniteHalves(source + i + 8).Store(destination + i + 8);
+            FiniteHalves(source + i + 12).Store(destination + i + 12);
         }
 
-        var finite = Vector128.LessThanAll(greatest, Vector128.Create((ushort)HalfBits.HalfInfinity));
-        for (; i < count; i++)
-        {
-            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
-        }
-
-        return finite;
+        return Vector128.LessThanAll(greatest, Vector128.Create((ushort)HalfBits.HalfInfinity));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -149,5 +146,12 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         return AdvSimd.Arm64.IsSupported
             ? AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(v0, v1), AdvSimd.Arm64.AddPairwise(v2, v3))
             : Vector128.Create(Vector128.Sum(v0), Vector128.Sum(v1), Vector128.Sum(v2), Vector128.Sum(v3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<float> FiniteHalves(ushort* source)
+    {
+        var bits = Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << HalfBits.Shift;
+        return (bits & Vector128.Create(HalfBits.ShiftedMask)).AsSingle() * Vector128.Create(HalfBits.RebiasFactor);
     }
 }

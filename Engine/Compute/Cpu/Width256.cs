@@ -42,6 +42,10 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
         return value * ((half + bias) << 23).AsSingle() * ((whole - half + bias) << 23).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> RaiseExponent(Vector256<float> value, Vector256<float> exponent) =>
+        (value.AsInt32() + (Vector256.ConvertToInt32Native(exponent) << 23)).AsSingle();
+
     public static Vector256<float> SwapNeighbours(Vector256<float> value) =>
         Vector256.Shuffle(value, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6));
 
@@ -99,29 +103,19 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
         return (Vector256.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LoadFiniteHalf(ushort* source)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool ConvertFiniteHalves(ushort* source, int count, float* destination)
     {
-        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe()) << HalfBits.Shift;
-        return (bits & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
-    }
-
-    public static bool AreFiniteHalves(ushort* source, int count)
-    {
+        var magnitude = Vector256.Create((ushort)HalfBits.MagnitudeMask);
         var greatest = Vector256<ushort>.Zero;
-        var i = 0;
-        for (; i <= count - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
+        for (nint i = 0; i < count; i += 16)
         {
-            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & Vector256.Create((ushort)HalfBits.MagnitudeMask));
+            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & magnitude);
+            FiniteHalves(source + i).Store(destination + i);
+            FiniteHalves(source + i + 8).Store(destination + i + 8);
         }
 
-        var finite = Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
-        for (; i < count; i++)
-        {
-            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
-        }
-
-        return finite;
+        return Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -147,5 +141,12 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
 
         var packed = Vector256.Narrow((half | sign).AsUInt32(), default);
         packed.GetLower().Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<float> FiniteHalves(ushort* source)
+    {
+        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe()) << HalfBits.Shift;
+        return (bits & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
     }
 }

@@ -47,6 +47,10 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
         return value * ((half + bias) << 23).AsSingle() * ((whole - half + bias) << 23).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> RaiseExponent(Vector512<float> value, Vector512<float> exponent) =>
+        (value.AsInt32() + (Vector512.ConvertToInt32Native(exponent) << 23)).AsSingle();
+
     public static Vector512<float> SwapNeighbours(Vector512<float> value) =>
         Vector512.Shuffle(value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
 
@@ -95,29 +99,18 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
         return (Vector512.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadFiniteHalf(ushort* source)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static bool ConvertFiniteHalves(ushort* source, int count, float* destination)
     {
-        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe()) << HalfBits.Shift;
-        return (bits & Vector512.Create(HalfBits.ShiftedMask)).AsSingle() * Vector512.Create(HalfBits.RebiasFactor);
-    }
-
-    public static bool AreFiniteHalves(ushort* source, int count)
-    {
-        var greatest = Vector512<ushort>.Zero;
-        var i = 0;
-        for (; i <= count - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
+        var magnitude = Vector256.Create((ushort)HalfBits.MagnitudeMask);
+        var greatest = Vector256<ushort>.Zero;
+        for (nint i = 0; i < count; i += 16)
         {
-            greatest = Vector512.Max(greatest, Vector512.Load(source + i) & Vector512.Create((ushort)HalfBits.MagnitudeMask));
+            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & magnitude);
+            FiniteHalves(source + i).Store(destination + i);
         }
 
-        var finite = Vector512.LessThanAll(greatest, Vector512.Create((ushort)HalfBits.HalfInfinity));
-        for (; i < count; i++)
-        {
-            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
-        }
-
-        return finite;
+        return Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -143,5 +136,12 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
 
         var packed = Vector512.Narrow((half | sign).AsUInt32(), default);
         packed.GetLower().Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<float> FiniteHalves(ushort* source)
+    {
+        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe()) << HalfBits.Shift;
+        return (bits & Vector512.Create(HalfBits.ShiftedMask)).AsSingle() * Vector512.Create(HalfBits.RebiasFactor);
     }
 }

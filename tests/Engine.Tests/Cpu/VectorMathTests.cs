@@ -23,6 +23,37 @@ public sealed class VectorMathTests
     }
 
     [Fact]
+    public void PowersOfTwoAreWithinAUnitInTheLastPlaceDownToTheirFloor()
+    {
+        PowersOfTwo<Width128, Vector128<float>>();
+        PowersOfTwo<Width256, Vector256<float>>();
+        PowersOfTwo<Width512, Vector512<float>>();
+    }
+
+    static void PowersOfTwo<TWidth, TVector>()
+        where TWidth : IWidth<TVector>
+        where TVector : struct
+    {
+        static float Exp2(float x) => TWidth.First(VectorMath<TWidth, TVector>.Exp2NonPositive(TWidth.Broadcast(x)));
+
+        var worst = 0.0;
+        for (var x = -125f; x <= 0; x += 0.00037f)
+        {
+            var expected = Math.Pow(2, x);
+            worst = Math.Max(worst, Math.Abs(Exp2(x) - expected) / (MathF.BitIncrement((float)expected) - (float)expected));
+        }
+
+        Assert.True(worst <= 1.5, $"{worst} units");
+        Assert.Equal(1f, Exp2(0f));
+        Assert.Equal(0.5f, Exp2(-1f));
+        Assert.Equal(float.NaN, Exp2(float.NaN));
+        foreach (var low in new[] { -125f, -126.5f, -1e30f, float.NegativeInfinity })
+        {
+            Assert.Equal(MathF.ScaleB(1, -125), Exp2(low));
+        }
+    }
+
+    [Fact]
     public void EveryHalfConvertsToTheSameFloatAsTheRuntimes()
     {
         EveryHalf<Width128, Vector128<float>>();
@@ -100,12 +131,17 @@ public sealed class VectorMathTests
                     ? float.IsNaN(floats[i])
                     : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(floats[i]);
                 Assert.True(same, $"half {halves[i]:x4}: {floats[i]:R}, expected {expected:R}");
-                Assert.Equal(float.IsFinite(expected), TWidth.AreFiniteHalves(halves + i, 1));
             }
 
-            if (TWidth.AreFiniteHalves(halves, TWidth.Count))
+            for (var i = TWidth.Count; i < 16; i++)
             {
-                TWidth.Store(TWidth.LoadFiniteHalf(halves), finite);
+                halves[i] = 0x3c00;
+            }
+
+            var allFinite = TWidth.ConvertFiniteHalves(halves, 16, finite);
+            Assert.Equal(new Span<float>(floats, TWidth.Count).ToArray().All(float.IsFinite), allFinite);
+            if (allFinite)
+            {
                 Assert.True(new Span<uint>(floats, TWidth.Count).SequenceEqual(new Span<uint>(finite, TWidth.Count)));
             }
         }
@@ -123,14 +159,17 @@ public sealed class VectorMathTests
         where TWidth : IWidth<TVector>
         where TVector : struct
     {
-        var halves = stackalloc ushort[100];
-        new Span<ushort>(halves, 100).Fill(0xfbff);
-        Assert.True(TWidth.AreFiniteHalves(halves, 100));
-        for (var i = 0; i < 100; i++)
+        const int count = 96;
+        var halves = stackalloc ushort[count];
+        var floats = stackalloc float[count];
+        new Span<ushort>(halves, count).Fill(0xfbff);
+        Assert.True(TWidth.ConvertFiniteHalves(halves, count, floats));
+        for (var i = 0; i < count; i++)
         {
+            Assert.Equal(-65504f, floats[i]);
             halves[i] = (ushort)(i % 2 == 0 ? 0x7c00 : 0xfe00);
-            Assert.False(TWidth.AreFiniteHalves(halves, 100));
-            halves[i] = 0x7bff;
+            Assert.False(TWidth.ConvertFiniteHalves(halves, count, floats));
+            halves[i] = 0xfbff;
         }
     }
 
