@@ -17,6 +17,9 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     const int Sums = AttentionLayout.StateHeader;
     const float Log2E = 1.44269504f;
 
+    /// <summary>Up to so many queries convert a block in registers again rather than read a converted copy.</summary>
+    const int InPlace = 4;
+
     /// <summary>All chunks of a tile, merged and written to the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Attend(in AttentionShape shape, in AttentionTile tile, int worker)
@@ -161,47 +164,75 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
 
             // Queries come in the order of their rows: the first ones may end before the block.
             var first = Math.Max(0, start - tile.FirstPosition) * tile.Heads;
-            KvConversion<TWidth, TVector>.Block(shape.Keys + firstCell, cells, shape.HeadDim, workspace.Cells, stride);
-            Lookahead ahead = new(shape.Values + firstCell, cells * shape.HeadDim, tile.Queries - first);
-            Scores(tile, first, cells, workspace, stride, ahead);
+            var queries = tile.Queries - first;
 
-            KvConversion<TWidth, TVector>.Block(shape.Values + firstCell, cells, shape.HeadDim, workspace.Cells, stride);
-            ahead = new(shape.Keys + firstCell + (cells * shape.HeadDim), nextCells * shape.HeadDim, tile.Queries - first);
-            Values(tile, first, start, cells, workspace, stride, states, pitch, ahead);
+            // The kernels round cells up, which must not reach outside the pool.
+            var inPlace = queries <= InPlace && cells == Block && stride == shape.HeadDim;
+
+            var keys = shape.Keys + firstCell;
+            Lookahead ahead = new(keys + (cells * shape.HeadDim), nextCells * shape.HeadDim, queries);
+            var finite = TWidth.AreFiniteHalves(keys, cells * shape.HeadDim);
+            if (inPlace && finite)
+            {
+                Scores<StoredCells<TWidth, TVector>>(tile, first, (byte*)keys, cells, workspace, stride, ahead);
+            }
+            else
+            {
+                KvConversion<TWidth, TVector>.Block(keys, cells, shape.HeadDim, finite, workspace.Cells, stride);
+                Scores<ConvertedCells<TWidth, TVector>>(tile, first, (byte*)workspace.Cells, cells, workspace, stride, ahead);
+            }
+
+            var values = shape.Values + firstCell;
+            ahead = new(values + (cells * shape.HeadDim), nextCells * shape.HeadDim, queries);
+            finite = TWidth.AreFiniteHalves(values, cells * shape.HeadDim);
+            if (inPlace && finite)
+            {
+                Values<StoredCells<TWidth, TVector>>(
+                    tile, first, start, (byte*)values, cells, workspace, stride, states, pitch, ahead);
+            }
+            else
+            {
+                KvConversion<TWidth, TVector>.Block(values, cells, shape.HeadDim, finite, workspace.Cells, stride);
+                Values<ConvertedCells<TWidth, TVector>>(
+                    tile, first, start, (byte*)workspace.Cells, cells, workspace, stride, states, pitch, ahead);
+            }
         }
     }
 
     /// <summary>Every query's scores of the block's keys, whether it sees them or not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scores(
-        in AttentionTile tile, int first, int cells, in AttentionLayout workspace, int stride, Lookahead ahead)
+    static void Scores<TCells>(
+        in AttentionTile tile, int first, byte* keys, int cells, in AttentionLayout workspace, int stride, Lookahead ahead)
+        where TCells : struct, IAttentionCells<TVector>
     {
         var t = first;
         for (; t <= tile.Queries - 4; t += 4)
         {
-            AttentionScores<TWidth, TVector>.Four(
-                workspace.Queries + (t * stride), workspace.Cells, stride, cells, workspace.Scores + (t * Block), ahead.Take(4));
+            AttentionScores<TWidth, TVector, TCells>.Four(
+                workspace.Queries + (t * stride), keys, stride, cells, workspace.Scores + (t * Block), ahead.Take(4));
         }
 
         for (; t < tile.Queries; t++)
         {
-            AttentionScores<TWidth, TVector>.One(
-                workspace.Queries + (t * stride), workspace.Cells, stride, cells, workspace.Scores + (t * Block), ahead.Take(1));
+            AttentionScores<TWidth, TVector, TCells>.One(
+                workspace.Queries + (t * stride), keys, stride, cells, workspace.Scores + (t * Block), ahead.Take(1));
         }
     }
 
     /// <summary>Every query's softmax over the block's cells that it sees, and their values' sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values(
+    static void Values<TCells>(
         in AttentionTile tile,
         int first,
         int start,
+        byte* values,
         int cells,
         in AttentionLayout workspace,
         int stride,
         float* states,
         long pitch,
         Lookahead ahead)
+        where TCells : struct, IAttentionCells<TVector>
     {
         for (var t = first; t < tile.Queries;)
         {
@@ -215,14 +246,14 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
                     Softmax(weights + (i * Block), visible, state + (i * pitch));
                 }
 
-                AttentionValues<TWidth, TVector>.AddToFour(
-                    weights, visible, workspace.Cells, stride, state, pitch, ahead.Take(4));
+                AttentionValues<TWidth, TVector, TCells>.AddToFour(
+                    weights, visible, values, stride, state, pitch, ahead.Take(4));
                 t += 4;
             }
             else
             {
                 Softmax(weights, visible, state);
-                AttentionValues<TWidth, TVector>.AddToOne(weights, visible, workspace.Cells, stride, state, ahead.Take(1));
+                AttentionValues<TWidth, TVector, TCells>.AddToOne(weights, visible, values, stride, state, ahead.Take(1));
                 t++;
             }
         }

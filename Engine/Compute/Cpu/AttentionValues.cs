@@ -6,9 +6,10 @@ namespace NvStream.Compute.Cpu;
 /// Weighted sums of a block's values: sums = sums * fade + weight . value, cell after cell, the same bits from every
 /// method here. A state's fade is what its softmax left in it.
 /// </summary>
-internal static unsafe class AttentionValues<TWidth, TVector>
+internal static unsafe class AttentionValues<TWidth, TVector, TCells>
     where TWidth : IWidth<TVector>
     where TVector : struct
+    where TCells : struct, IAttentionCells<TVector>
 {
     const int Block = AttentionLayout.Block;
     const int Fade = AttentionLayout.StateFade;
@@ -19,12 +20,12 @@ internal static unsafe class AttentionValues<TWidth, TVector>
     /// <param name="states">Query i's state begins at i * <paramref name="pitch"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddToFour(
-        float* weights, int cells, float* values, int stride, float* states, long pitch, Lookahead.Part ahead)
+        float* weights, int cells, byte* values, int stride, float* states, long pitch, Lookahead.Part ahead)
     {
         var lanes = TWidth.Count;
         var lines = ahead.LinesPer(Math.Max(1, stride / (2 * lanes)));
         nint count = cells;
-        nint step = stride;
+        var row = (nint)stride * TCells.Bytes;
         var s0 = states + Sums;
         var s1 = s0 + pitch;
         var s2 = s1 + pitch;
@@ -45,10 +46,10 @@ internal static unsafe class AttentionValues<TWidth, TVector>
             fade = TWidth.Broadcast(states[(3 * pitch) + Fade]);
             var a3 = TWidth.Multiply(TWidth.Load(s3 + d), fade);
             var b3 = TWidth.Multiply(TWidth.Load(s3 + d + lanes), fade);
-            var value = values + d;
+            var value = values + (d * TCells.Bytes);
             for (nint j = 0; j < count; j++)
             {
-                var (first, second) = (TWidth.Load(value), TWidth.Load(value + lanes));
+                var (first, second) = (TCells.Load(value, 0), TCells.Load(value, lanes));
                 var weight = TWidth.Broadcast(weights[j]);
                 a0 = TWidth.MultiplyAdd(weight, first, a0);
                 b0 = TWidth.MultiplyAdd(weight, second, b0);
@@ -61,7 +62,7 @@ internal static unsafe class AttentionValues<TWidth, TVector>
                 weight = TWidth.Broadcast(weights[j + (3 * Block)]);
                 a3 = TWidth.MultiplyAdd(weight, first, a3);
                 b3 = TWidth.MultiplyAdd(weight, second, b3);
-                value += step;
+                value += row;
             }
 
             TWidth.Store(a0, s0 + d);
@@ -79,39 +80,40 @@ internal static unsafe class AttentionValues<TWidth, TVector>
             for (var i = 0; i < 4; i++)
             {
                 var state = states + (i * pitch);
-                Add1(weights + (i * Block), cells, TWidth.Broadcast(state[Fade]), values + d, stride, state + Sums + d);
+                Add1(weights + (i * Block), cells, TWidth.Broadcast(state[Fade]), values + (d * TCells.Bytes), row, state + Sums + d);
             }
         }
     }
 
     /// <summary>One query, as many vectors of its sums at a time as registers hold.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddToOne(float* weights, int cells, float* values, int stride, float* state, Lookahead.Part ahead)
+    public static void AddToOne(float* weights, int cells, byte* values, int stride, float* state, Lookahead.Part ahead)
     {
         var lanes = TWidth.Count;
         var lines = ahead.LinesPer(Math.Max(1, stride / (8 * lanes)));
+        var row = (nint)stride * TCells.Bytes;
         var fade = TWidth.Broadcast(state[Fade]);
         var sums = state + Sums;
         var d = 0;
         for (; d <= stride - (8 * lanes); d += 8 * lanes)
         {
             ahead.Fetch(lines);
-            Add8(weights, cells, fade, values + d, stride, sums + d);
+            Add8(weights, cells, fade, values + (d * TCells.Bytes), row, sums + d);
         }
 
         for (; d <= stride - (2 * lanes); d += 2 * lanes)
         {
-            Add2(weights, cells, fade, values + d, stride, sums + d);
+            Add2(weights, cells, fade, values + (d * TCells.Bytes), row, sums + d);
         }
 
         if (d < stride)
         {
-            Add1(weights, cells, fade, values + d, stride, sums + d);
+            Add1(weights, cells, fade, values + (d * TCells.Bytes), row, sums + d);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add8(float* weights, nint cells, TVector fade, float* values, nint stride, float* sums)
+    static void Add8(float* weights, nint cells, TVector fade, byte* values, nint row, float* sums)
     {
         var lanes = TWidth.Count;
         var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
@@ -122,17 +124,17 @@ internal static unsafe class AttentionValues<TWidth, TVector>
         var a5 = TWidth.Multiply(TWidth.Load(sums + (5 * lanes)), fade);
         var a6 = TWidth.Multiply(TWidth.Load(sums + (6 * lanes)), fade);
         var a7 = TWidth.Multiply(TWidth.Load(sums + (7 * lanes)), fade);
-        for (nint j = 0; j < cells; j++, values += stride)
+        for (nint j = 0; j < cells; j++, values += row)
         {
             var weight = TWidth.Broadcast(weights[j]);
-            a0 = TWidth.MultiplyAdd(weight, TWidth.Load(values), a0);
-            a1 = TWidth.MultiplyAdd(weight, TWidth.Load(values + lanes), a1);
-            a2 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (2 * lanes)), a2);
-            a3 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (3 * lanes)), a3);
-            a4 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (4 * lanes)), a4);
-            a5 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (5 * lanes)), a5);
-            a6 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (6 * lanes)), a6);
-            a7 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (7 * lanes)), a7);
+            a0 = TWidth.MultiplyAdd(weight, TCells.Load(values, 0), a0);
+            a1 = TWidth.MultiplyAdd(weight, TCells.Load(values, lanes), a1);
+            a2 = TWidth.MultiplyAdd(weight, TCells.Load(values, 2 * lanes), a2);
+            a3 = TWidth.MultiplyAdd(weight, TCells.Load(values, 3 * lanes), a3);
+            a4 = TWidth.MultiplyAdd(weight, TCells.Load(values, 4 * lanes), a4);
+            a5 = TWidth.MultiplyAdd(weight, TCells.Load(values, 5 * lanes), a5);
+            a6 = TWidth.MultiplyAdd(weight, TCells.Load(values, 6 * lanes), a6);
+            a7 = TWidth.MultiplyAdd(weight, TCells.Load(values, 7 * lanes), a7);
         }
 
         TWidth.Store(a0, sums);
@@ -146,16 +148,16 @@ internal static unsafe class AttentionValues<TWidth, TVector>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add2(float* weights, nint cells, TVector fade, float* values, nint stride, float* sums)
+    static void Add2(float* weights, nint cells, TVector fade, byte* values, nint row, float* sums)
     {
         var lanes = TWidth.Count;
         var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
         var a1 = TWidth.Multiply(TWidth.Load(sums + lanes), fade);
-        for (nint j = 0; j < cells; j++, values += stride)
+        for (nint j = 0; j < cells; j++, values += row)
         {
             var weight = TWidth.Broadcast(weights[j]);
-            a0 = TWidth.MultiplyAdd(weight, TWidth.Load(values), a0);
-            a1 = TWidth.MultiplyAdd(weight, TWidth.Load(values + lanes), a1);
+            a0 = TWidth.MultiplyAdd(weight, TCells.Load(values, 0), a0);
+            a1 = TWidth.MultiplyAdd(weight, TCells.Load(values, lanes), a1);
         }
 
         TWidth.Store(a0, sums);
@@ -163,12 +165,12 @@ internal static unsafe class AttentionValues<TWidth, TVector>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add1(float* weights, nint cells, TVector fade, float* values, nint stride, float* sums)
+    static void Add1(float* weights, nint cells, TVector fade, byte* values, nint row, float* sums)
     {
         var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
-        for (nint j = 0; j < cells; j++, values += stride)
+        for (nint j = 0; j < cells; j++, values += row)
         {
-            a0 = TWidth.MultiplyAdd(TWidth.Broadcast(weights[j]), TWidth.Load(values), a0);
+            a0 = TWidth.MultiplyAdd(TWidth.Broadcast(weights[j]), TCells.Load(values, 0), a0);
         }
 
         TWidth.Store(a0, sums);

@@ -60,11 +60,11 @@ internal unsafe interface IWidth<TVector>
     /// <summary>Converts <see cref="Count"/> float16 values, exactly.</summary>
     static abstract TVector LoadHalf(ushort* source);
 
-    /// <summary>
-    /// Converts a multiple of 16 float16 values in about half of the instructions of <see cref="LoadHalf"/>; false, and
-    /// nothing of use stored, when one of them is infinite or NaN.
-    /// </summary>
-    static abstract bool ConvertFiniteHalves(ushort* source, int count, float* destination);
+    /// <summary>As <see cref="LoadHalf"/>, for values that are neither infinite nor NaN, in a third of the instructions.</summary>
+    static abstract TVector LoadFiniteHalf(ushort* source);
+
+    /// <summary>Whether none of so many float16 values is infinite or NaN.</summary>
+    static abstract bool AreFiniteHalves(ushort* source, int count);
 
     /// <summary>Rounds to float16, ties to even; too large becomes infinity, NaN stays NaN.</summary>
     static abstract void StoreHalf(TVector value, ushort* destination);

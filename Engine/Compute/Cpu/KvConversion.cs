@@ -7,29 +7,37 @@ internal static unsafe class KvConversion<TWidth, TVector>
     where TWidth : IWidth<TVector>
     where TVector : struct
 {
-    public static void Block(ushort* source, int cells, int headDim, float* destination, int stride)
+    /// <param name="finite">Whether no cell is infinite or NaN.</param>
+    public static void Block(ushort* source, int cells, int headDim, bool finite, float* destination, int stride)
     {
         if (stride == headDim)
         {
-            Whole(source, cells * headDim, destination);
+            Whole(source, cells * headDim, finite, destination);
             return;
         }
 
         var whole = headDim & -16;
         for (var j = 0; j < cells; j++, source += headDim, destination += stride)
         {
-            Whole(source, whole, destination);
+            Whole(source, whole, finite, destination);
             Tail(source + whole, headDim - whole, destination + whole);
         }
     }
 
-    /// <summary>Converts a multiple of 16 elements, again where the quick way met an infinity or a NaN.</summary>
+    /// <summary>Converts a multiple of 16 elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Whole(ushort* source, int count, float* destination)
+    static void Whole(ushort* source, nint count, bool finite, float* destination)
     {
-        if (!TWidth.ConvertFiniteHalves(source, count, destination))
+        if (finite)
         {
-            for (var i = 0; i < count; i += TWidth.Count)
+            for (nint i = 0; i < count; i += TWidth.Count)
+            {
+                TWidth.Store(TWidth.LoadFiniteHalf(source + i), destination + i);
+            }
+        }
+        else
+        {
+            for (nint i = 0; i < count; i += TWidth.Count)
             {
                 TWidth.Store(TWidth.LoadHalf(source + i), destination + i);
             }

@@ -91,22 +91,29 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         return (Vector128.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool ConvertFiniteHalves(ushort* source, int count, float* destination)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadFiniteHalf(ushort* source)
     {
-        var magnitude = Vector128.Create((ushort)HalfBits.MagnitudeMask);
+        var bits = Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << HalfBits.Shift;
+        return (bits & Vector128.Create(HalfBits.ShiftedMask)).AsSingle() * Vector128.Create(HalfBits.RebiasFactor);
+    }
+
+    public static bool AreFiniteHalves(ushort* source, int count)
+    {
         var greatest = Vector128<ushort>.Zero;
-        for (nint i = 0; i < count; i += 16)
+        var i = 0;
+        for (; i <= count - Vector128<ushort>.Count; i += Vector128<ushort>.Count)
         {
-            greatest = Vector128.Max(greatest, Vector128.Load(source + i) & magnitude);
-            greatest = Vector128.Max(greatest, Vector128.Load(source + i + 8) & magnitude);
-            FiniteHalves(source + i).Store(destination + i);
-            FiniteHalves(source + i + 4).Store(destination + i + 4);
-            FiniteHalves(source + i + 8).Store(destination + i + 8);
-            FiniteHalves(source + i + 12).Store(destination + i + 12);
+            greatest = Vector128.Max(greatest, Vector128.Load(source + i) & Vector128.Create((ushort)HalfBits.MagnitudeMask));
         }
 
-        return Vector128.LessThanAll(greatest, Vector128.Create((ushort)HalfBits.HalfInfinity));
+        var finite = Vector128.LessThanAll(greatest, Vector128.Create((ushort)HalfBits.HalfInfinity));
+        for (; i < count; i++)
+        {
+            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
+        }
+
+        return finite;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -146,12 +153,5 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         return AdvSimd.Arm64.IsSupported
             ? AdvSimd.Arm64.AddPairwise(AdvSimd.Arm64.AddPairwise(v0, v1), AdvSimd.Arm64.AddPairwise(v2, v3))
             : Vector128.Create(Vector128.Sum(v0), Vector128.Sum(v1), Vector128.Sum(v2), Vector128.Sum(v3));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector128<float> FiniteHalves(ushort* source)
-    {
-        var bits = Vector128.WidenLower(Vector64.Load((short*)source).ToVector128Unsafe()) << HalfBits.Shift;
-        return (bits & Vector128.Create(HalfBits.ShiftedMask)).AsSingle() * Vector128.Create(HalfBits.RebiasFactor);
     }
 }

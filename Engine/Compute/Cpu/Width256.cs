@@ -103,19 +103,31 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
         return (Vector256.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool ConvertFiniteHalves(ushort* source, int count, float* destination)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadFiniteHalf(ushort* source)
     {
-        var magnitude = Vector256.Create((ushort)HalfBits.MagnitudeMask);
+        var bits = Avx2.IsSupported
+            ? Avx2.ConvertToVector256Int32((short*)source)
+            : Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe());
+        return ((bits << HalfBits.Shift) & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
+    }
+
+    public static bool AreFiniteHalves(ushort* source, int count)
+    {
         var greatest = Vector256<ushort>.Zero;
-        for (nint i = 0; i < count; i += 16)
+        var i = 0;
+        for (; i <= count - Vector256<ushort>.Count; i += Vector256<ushort>.Count)
         {
-            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & magnitude);
-            FiniteHalves(source + i).Store(destination + i);
-            FiniteHalves(source + i + 8).Store(destination + i + 8);
+            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & Vector256.Create((ushort)HalfBits.MagnitudeMask));
         }
 
-        return Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
+        var finite = Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
+        for (; i < count; i++)
+        {
+            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
+        }
+
+        return finite;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -141,12 +153,5 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
 
         var packed = Vector256.Narrow((half | sign).AsUInt32(), default);
         packed.GetLower().Store(destination);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector256<float> FiniteHalves(ushort* source)
-    {
-        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe()) << HalfBits.Shift;
-        return (bits & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
     }
 }

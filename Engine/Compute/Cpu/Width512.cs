@@ -99,18 +99,29 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
         return (Vector512.ConditionalSelect(isSubnormal, subnormal, normal) | sign).AsSingle();
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool ConvertFiniteHalves(ushort* source, int count, float* destination)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadFiniteHalf(ushort* source)
     {
-        var magnitude = Vector256.Create((ushort)HalfBits.MagnitudeMask);
-        var greatest = Vector256<ushort>.Zero;
-        for (nint i = 0; i < count; i += 16)
+        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe()) << HalfBits.Shift;
+        return (bits & Vector512.Create(HalfBits.ShiftedMask)).AsSingle() * Vector512.Create(HalfBits.RebiasFactor);
+    }
+
+    public static bool AreFiniteHalves(ushort* source, int count)
+    {
+        var greatest = Vector512<ushort>.Zero;
+        var i = 0;
+        for (; i <= count - Vector512<ushort>.Count; i += Vector512<ushort>.Count)
         {
-            greatest = Vector256.Max(greatest, Vector256.Load(source + i) & magnitude);
-            FiniteHalves(source + i).Store(destination + i);
+            greatest = Vector512.Max(greatest, Vector512.Load(source + i) & Vector512.Create((ushort)HalfBits.MagnitudeMask));
         }
 
-        return Vector256.LessThanAll(greatest, Vector256.Create((ushort)HalfBits.HalfInfinity));
+        var finite = Vector512.LessThanAll(greatest, Vector512.Create((ushort)HalfBits.HalfInfinity));
+        for (; i < count; i++)
+        {
+            finite &= (source[i] & HalfBits.MagnitudeMask) < HalfBits.HalfInfinity;
+        }
+
+        return finite;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -136,12 +147,5 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
 
         var packed = Vector512.Narrow((half | sign).AsUInt32(), default);
         packed.GetLower().Store(destination);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Vector512<float> FiniteHalves(ushort* source)
-    {
-        var bits = Vector512.WidenLower(Vector256.Load((short*)source).ToVector512Unsafe()) << HalfBits.Shift;
-        return (bits & Vector512.Create(HalfBits.ShiftedMask)).AsSingle() * Vector512.Create(HalfBits.RebiasFactor);
     }
 }
