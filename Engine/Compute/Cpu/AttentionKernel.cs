@@ -4,8 +4,8 @@ namespace NvStream.Compute.Cpu;
 
 /// <summary>
 /// Attention with an online softmax. A query's cells are taken in chunks of <see cref="Chunk"/> and blocks of
-/// <see cref="Block"/> by absolute position. Each chunk gives a partial state (maximum m, sum l of e^(s - m), and the
-/// same sum over values), and the partial states are merged in order. So the additions of a query depend on its position
+/// <see cref="Block"/> by absolute position. Each chunk gives a partial state (maximum m, sum l of 2^(s - m), and the
+/// same sum over values; scores s count in powers of two), and the partial states are merged in order. So the additions of a query depend on its position
 /// alone: not on the rows beside it, nor on whether its chunks ran on one worker or on several.
 /// </summary>
 internal static unsafe class AttentionKernel<TWidth, TVector>
@@ -14,8 +14,11 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
 {
     const int Block = AttentionLayout.Block;
     const int Chunk = AttentionLayout.Chunk;
-    const int Keys = AttentionLayout.KeyGroup;
     const int Sums = AttentionLayout.StateHeader;
+    const float Log2E = 1.44269504f;
+
+    /// <summary>Up to so many queries convert a block in registers again rather than read a converted copy.</summary>
+    const int InPlace = 4;
 
     /// <summary>All chunks of a tile, merged and written to the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -31,7 +34,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
 
         for (var chunk = 0; chunk * Chunk <= tile.LastPosition; chunk++)
         {
-            AccumulateChunk(shape, tile, chunk, workspace, workspace.Partials, pitch);
+            AccumulateChunk(shape, tile, chunk, tile.LastPosition + 1, workspace, workspace.Partials, pitch);
             for (var t = 0; t < tile.Queries; t++)
             {
                 if (tile.FirstPosition + (t / tile.Heads) >= chunk * Chunk)
@@ -54,7 +57,7 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     {
         var workspace = new AttentionLayout(shape.Workspaces + (worker * shape.WorkspaceFloats), shape.Stride);
         LoadQueries(shape, tile, workspace);
-        AccumulateChunk(shape, tile, chunk, workspace, states, pitch);
+        AccumulateChunk(shape, tile, chunk, Math.Min((chunk + 1) * Chunk, tile.LastPosition + 1), workspace, states, pitch);
     }
 
     public static void Reset(float* state, int stride)
@@ -69,8 +72,8 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     public static void Merge(float* total, float* partial, int stride)
     {
         var maximum = MathF.Max(total[0], partial[0]);
-        var keep = VectorMath<TWidth, TVector>.Exp(TWidth.Broadcast(total[0] - maximum));
-        var take = VectorMath<TWidth, TVector>.Exp(TWidth.Broadcast(partial[0] - maximum));
+        var keep = VectorMath<TWidth, TVector>.Exp2NonPositive(TWidth.Broadcast(total[0] - maximum));
+        var take = VectorMath<TWidth, TVector>.Exp2NonPositive(TWidth.Broadcast(partial[0] - maximum));
         var sum = TWidth.MultiplyAdd(
             TWidth.Broadcast(partial[1]), take, TWidth.Multiply(TWidth.Broadcast(total[1]), keep));
         for (var d = 0; d < stride; d += TWidth.Count)
@@ -88,17 +91,25 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
     public static void Finish(in AttentionShape shape, int row, int head, float* total)
     {
         var y = shape.Output + (((long)row * shape.QueryHeads + head) * shape.HeadDim);
-        var sum = total[1];
-        for (var d = 0; d < shape.HeadDim; d++)
+        var sum = TWidth.Broadcast(total[1]);
+        var d = 0;
+        for (; d <= shape.HeadDim - TWidth.Count; d += TWidth.Count)
         {
-            y[d] = total[Sums + d] / sum;
+            TWidth.Store(TWidth.Divide(TWidth.Load(total + Sums + d), sum), y + d);
+        }
+
+        for (; d < shape.HeadDim; d++)
+        {
+            y[d] = total[Sums + d] / total[1];
         }
     }
 
-    /// <summary>Copies the tile's queries, times the scale, padded with zeros.</summary>
+    /// <summary>Copies the tile's queries, times the scale and log2 e, padded with zeros.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void LoadQueries(in AttentionShape shape, in AttentionTile tile, in AttentionLayout workspace)
     {
+        var factor = shape.Scale * Log2E;
+        var scale = TWidth.Broadcast(factor);
         for (var t = 0; t < tile.Queries; t++)
         {
             var row = tile.FirstRow + (t / tile.Heads);
@@ -106,9 +117,14 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
             var source = shape.Queries + (((long)row * shape.QueryHeads + head) * shape.HeadDim);
             var query = workspace.Queries + (t * shape.Stride);
             var d = 0;
+            for (; d <= shape.HeadDim - TWidth.Count; d += TWidth.Count)
+            {
+                TWidth.Store(TWidth.Multiply(TWidth.Load(source + d), scale), query + d);
+            }
+
             for (; d < shape.HeadDim; d++)
             {
-                query[d] = source[d] * shape.Scale;
+                query[d] = source[d] * factor;
             }
 
             for (; d < shape.Stride; d++)
@@ -118,9 +134,20 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         }
     }
 
+    /// <summary>
+    /// A chunk's blocks for all queries of the tile: first the scores of a block's keys, then its values, so that what
+    /// queries read over and over fits the first-level cache.
+    /// </summary>
+    /// <param name="readEnd">The position at which this worker stops reading the sequence's cells.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AccumulateChunk(
-        in AttentionShape shape, in AttentionTile tile, int chunk, in AttentionLayout workspace, float* states, long pitch)
+        in AttentionShape shape,
+        in AttentionTile tile,
+        int chunk,
+        int readEnd,
+        in AttentionLayout workspace,
+        float* states,
+        long pitch)
     {
         var stride = shape.Stride;
         for (var t = 0; t < tile.Queries; t++)
@@ -133,52 +160,115 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
         {
             var cells = Math.Min(Block, end - start);
             var firstCell = (tile.FirstCell + start) * shape.HeadDim;
-            KvConversion<TWidth, TVector>.Keys(shape.Keys + firstCell, cells, shape.HeadDim, workspace.Keys, stride);
-            KvConversion<TWidth, TVector>.Values(shape.Values + firstCell, cells, shape.HeadDim, workspace.Values, stride);
-            for (var t = 0; t < tile.Queries; t++)
+            var nextCells = Math.Min(Block, readEnd - (start + cells));
+
+            // Queries come in the order of their rows: the first ones may end before the block.
+            var first = Math.Max(0, start - tile.FirstPosition) * tile.Heads;
+            var queries = tile.Queries - first;
+
+            // The kernels round cells up, which must not reach outside the pool.
+            var inPlace = queries <= InPlace && cells == Block && stride == shape.HeadDim;
+
+            var keys = shape.Keys + firstCell;
+            Lookahead ahead = new(keys + (cells * shape.HeadDim), nextCells * shape.HeadDim, queries);
+            var finite = TWidth.AreFiniteHalves(keys, cells * shape.HeadDim);
+            if (inPlace && finite)
             {
-                var visible = Math.Min(cells, tile.FirstPosition + (t / tile.Heads) + 1 - start);
-                if (visible > 0)
-                {
-                    var state = states + (t * pitch);
-                    Scores(workspace.Queries + (t * stride), workspace.Keys, stride, visible, workspace.Scores);
-                    var fade = Softmax(workspace.Scores, visible, state);
-                    AccumulateValues(workspace.Scores, visible, fade, workspace.Values, stride, state + Sums);
-                }
+                Scores<StoredCells<TWidth, TVector>>(tile, first, (byte*)keys, cells, workspace, stride, ahead);
+            }
+            else
+            {
+                KvConversion<TWidth, TVector>.Block(keys, cells, shape.HeadDim, finite, workspace.Cells, stride);
+                Scores<ConvertedCells<TWidth, TVector>>(tile, first, (byte*)workspace.Cells, cells, workspace, stride, ahead);
+            }
+
+            var values = shape.Values + firstCell;
+            ahead = new(values + (cells * shape.HeadDim), nextCells * shape.HeadDim, queries);
+            finite = TWidth.AreFiniteHalves(values, cells * shape.HeadDim);
+            if (inPlace && finite)
+            {
+                Values<StoredCells<TWidth, TVector>>(
+                    tile, first, start, (byte*)values, cells, workspace, stride, states, pitch, ahead);
+            }
+            else
+            {
+                KvConversion<TWidth, TVector>.Block(values, cells, shape.HeadDim, finite, workspace.Cells, stride);
+                Values<ConvertedCells<TWidth, TVector>>(
+                    tile, first, start, (byte*)workspace.Cells, cells, workspace, stride, states, pitch, ahead);
             }
         }
     }
 
-    /// <summary>scores[j] = query . key j for the visible keys, eight at a time; what lies behind them is left undefined.</summary>
+    /// <summary>Every query's scores of the block's keys, whether it sees them or not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scores(float* query, float* keys, int stride, int visible, float* scores)
+    static void Scores<TCells>(
+        in AttentionTile tile, int first, byte* keys, int cells, in AttentionLayout workspace, int stride, Lookahead ahead)
+        where TCells : struct, IAttentionCells<TVector>
     {
-        var lanes = TWidth.Count;
-        for (var j = 0; j < visible; j += Keys)
+        var t = first;
+        for (; t <= tile.Queries - 4; t += 4)
         {
-            var a0 = TWidth.Broadcast(0f);
-            var (a1, a2, a3, a4, a5, a6, a7) = (a0, a0, a0, a0, a0, a0, a0);
-            for (var d = 0; d < stride; d += lanes)
-            {
-                var q = TWidth.Load(query + d);
-                a0 = TWidth.MultiplyAdd(q, TWidth.Load(keys), a0);
-                a1 = TWidth.MultiplyAdd(q, TWidth.Load(keys + lanes), a1);
-                a2 = TWidth.MultiplyAdd(q, TWidth.Load(keys + (2 * lanes)), a2);
-                a3 = TWidth.MultiplyAdd(q, TWidth.Load(keys + (3 * lanes)), a3);
-                a4 = TWidth.MultiplyAdd(q, TWidth.Load(keys + (4 * lanes)), a4);
-                a5 = TWidth.MultiplyAdd(q, TWidth.Load(keys + (5 * lanes)), a5);
-                a6 = TWidth.MultiplyAdd(q, TWidth.Load(keys + (6 * lanes)), a6);
-                a7 = TWidth.MultiplyAdd(q, TWidth.Load(keys + (7 * lanes)), a7);
-                keys += Keys * lanes;
-            }
+            AttentionScores<TWidth, TVector, TCells>.Four(
+                workspace.Queries + (t * stride), keys, stride, cells, workspace.Scores + (t * Block), ahead.Take(4));
+        }
 
-            TWidth.StoreSums(scores + j, a0, a1, a2, a3, a4, a5, a6, a7);
+        for (; t < tile.Queries; t++)
+        {
+            AttentionScores<TWidth, TVector, TCells>.One(
+                workspace.Queries + (t * stride), keys, stride, cells, workspace.Scores + (t * Block), ahead.Take(1));
         }
     }
 
-    /// <summary>Turns scores into weights e^(s - m) under the new maximum m, updates m and l, and returns e^(old m - m).</summary>
+    /// <summary>Every query's softmax over the block's cells that it sees, and their values' sum.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static TVector Softmax(float* scores, int visible, float* state)
+    static void Values<TCells>(
+        in AttentionTile tile,
+        int first,
+        int start,
+        byte* values,
+        int cells,
+        in AttentionLayout workspace,
+        int stride,
+        float* states,
+        long pitch,
+        Lookahead ahead)
+        where TCells : struct, IAttentionCells<TVector>
+    {
+        for (var t = first; t < tile.Queries;)
+        {
+            var state = states + (t * pitch);
+            var weights = workspace.Scores + (t * Block);
+            var visible = Visible(tile, t, start, cells);
+            if (t <= tile.Queries - 4 && Visible(tile, t + 3, start, cells) == visible)
+            {
+                for (var i = 0; i < 4; i++)
+                {
+                    Softmax(weights + (i * Block), visible, state + (i * pitch));
+                }
+
+                AttentionValues<TWidth, TVector, TCells>.AddToFour(
+                    weights, visible, values, stride, state, pitch, ahead.Take(4));
+                t += 4;
+            }
+            else
+            {
+                Softmax(weights, visible, state);
+                AttentionValues<TWidth, TVector, TCells>.AddToOne(weights, visible, values, stride, state, ahead.Take(1));
+                t++;
+            }
+        }
+    }
+
+    /// <summary>Cells of a block that a query sees.</summary>
+    static int Visible(in AttentionTile tile, int query, int start, int cells) =>
+        Math.Min(cells, tile.FirstPosition + (query / tile.Heads) + 1 - start);
+
+    /// <summary>
+    /// Turns scores into weights 2^(s - m) under the new maximum m, updates m and l, and leaves 2^(old m - m) in the
+    /// state for the values' sum.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Softmax(float* scores, int visible, float* state)
     {
         var lanes = TWidth.Count;
         var padded = (visible + lanes - 1) & -lanes;
@@ -193,133 +283,25 @@ internal static unsafe class AttentionKernel<TWidth, TVector>
             peak = TWidth.Max(peak, TWidth.Load(scores + j));
         }
 
-        var maximum = MathF.Max(state[0], TWidth.MaxLane(peak));
-        var fade = VectorMath<TWidth, TVector>.Exp(TWidth.Broadcast(state[0] - maximum));
-        var shift = TWidth.Broadcast(maximum);
+        var highest = TWidth.MaxLane(peak);
+        var fade = 1f;
+        if (!(highest <= state[0]))
+        {
+            var maximum = MathF.Max(state[0], highest);
+            fade = TWidth.First(VectorMath<TWidth, TVector>.Exp2NonPositive(TWidth.Broadcast(state[0] - maximum)));
+            state[0] = maximum;
+        }
+
+        var shift = TWidth.Broadcast(state[0]);
         var sum = TWidth.Broadcast(0f);
         for (var j = 0; j < padded; j += lanes)
         {
-            var weight = VectorMath<TWidth, TVector>.Exp(TWidth.Subtract(TWidth.Load(scores + j), shift));
+            var weight = VectorMath<TWidth, TVector>.Exp2NonPositive(TWidth.Subtract(TWidth.Load(scores + j), shift));
             TWidth.Store(weight, scores + j);
             sum = TWidth.Add(sum, weight);
         }
 
-        state[0] = maximum;
-        state[1] = (state[1] * TWidth.First(fade)) + TWidth.Sum(sum);
-        return fade;
-    }
-
-    /// <summary>sums = sums * fade + weights . values, as many elements at a time as registers hold sums.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void AccumulateValues(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
-    {
-        var lanes = TWidth.Count;
-        var d = 0;
-        for (; d <= stride - (8 * lanes); d += 8 * lanes)
-        {
-            Accumulate8(weights, visible, fade, values + d, stride, sums + d);
-        }
-
-        for (; d <= stride - (4 * lanes); d += 4 * lanes)
-        {
-            Accumulate4(weights, visible, fade, values + d, stride, sums + d);
-        }
-
-        for (; d <= stride - (2 * lanes); d += 2 * lanes)
-        {
-            Accumulate2(weights, visible, fade, values + d, stride, sums + d);
-        }
-
-        if (d < stride)
-        {
-            Accumulate1(weights, visible, fade, values + d, stride, sums + d);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Accumulate8(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
-    {
-        var lanes = TWidth.Count;
-        var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
-        var a1 = TWidth.Multiply(TWidth.Load(sums + lanes), fade);
-        var a2 = TWidth.Multiply(TWidth.Load(sums + (2 * lanes)), fade);
-        var a3 = TWidth.Multiply(TWidth.Load(sums + (3 * lanes)), fade);
-        var a4 = TWidth.Multiply(TWidth.Load(sums + (4 * lanes)), fade);
-        var a5 = TWidth.Multiply(TWidth.Load(sums + (5 * lanes)), fade);
-        var a6 = TWidth.Multiply(TWidth.Load(sums + (6 * lanes)), fade);
-        var a7 = TWidth.Multiply(TWidth.Load(sums + (7 * lanes)), fade);
-        for (var j = 0; j < visible; j++, values += stride)
-        {
-            var weight = TWidth.Broadcast(weights[j]);
-            a0 = TWidth.MultiplyAdd(weight, TWidth.Load(values), a0);
-            a1 = TWidth.MultiplyAdd(weight, TWidth.Load(values + lanes), a1);
-            a2 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (2 * lanes)), a2);
-            a3 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (3 * lanes)), a3);
-            a4 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (4 * lanes)), a4);
-            a5 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (5 * lanes)), a5);
-            a6 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (6 * lanes)), a6);
-            a7 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (7 * lanes)), a7);
-        }
-
-        TWidth.Store(a0, sums);
-        TWidth.Store(a1, sums + lanes);
-        TWidth.Store(a2, sums + (2 * lanes));
-        TWidth.Store(a3, sums + (3 * lanes));
-        TWidth.Store(a4, sums + (4 * lanes));
-        TWidth.Store(a5, sums + (5 * lanes));
-        TWidth.Store(a6, sums + (6 * lanes));
-        TWidth.Store(a7, sums + (7 * lanes));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Accumulate4(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
-    {
-        var lanes = TWidth.Count;
-        var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
-        var a1 = TWidth.Multiply(TWidth.Load(sums + lanes), fade);
-        var a2 = TWidth.Multiply(TWidth.Load(sums + (2 * lanes)), fade);
-        var a3 = TWidth.Multiply(TWidth.Load(sums + (3 * lanes)), fade);
-        for (var j = 0; j < visible; j++, values += stride)
-        {
-            var weight = TWidth.Broadcast(weights[j]);
-            a0 = TWidth.MultiplyAdd(weight, TWidth.Load(values), a0);
-            a1 = TWidth.MultiplyAdd(weight, TWidth.Load(values + lanes), a1);
-            a2 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (2 * lanes)), a2);
-            a3 = TWidth.MultiplyAdd(weight, TWidth.Load(values + (3 * lanes)), a3);
-        }
-
-        TWidth.Store(a0, sums);
-        TWidth.Store(a1, sums + lanes);
-        TWidth.Store(a2, sums + (2 * lanes));
-        TWidth.Store(a3, sums + (3 * lanes));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Accumulate2(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
-    {
-        var lanes = TWidth.Count;
-        var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
-        var a1 = TWidth.Multiply(TWidth.Load(sums + lanes), fade);
-        for (var j = 0; j < visible; j++, values += stride)
-        {
-            var weight = TWidth.Broadcast(weights[j]);
-            a0 = TWidth.MultiplyAdd(weight, TWidth.Load(values), a0);
-            a1 = TWidth.MultiplyAdd(weight, TWidth.Load(values + lanes), a1);
-        }
-
-        TWidth.Store(a0, sums);
-        TWidth.Store(a1, sums + lanes);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Accumulate1(float* weights, int visible, TVector fade, float* values, int stride, float* sums)
-    {
-        var a0 = TWidth.Multiply(TWidth.Load(sums), fade);
-        for (var j = 0; j < visible; j++, values += stride)
-        {
-            a0 = TWidth.MultiplyAdd(TWidth.Broadcast(weights[j]), TWidth.Load(values), a0);
-        }
-
-        TWidth.Store(a0, sums);
+        state[1] = (state[1] * fade) + TWidth.Sum(sum);
+        state[AttentionLayout.StateFade] = fade;
     }
 }

@@ -1,16 +1,13 @@
 namespace NvStream.Compute.Cpu;
 
-/// <summary>A worker's attention workspace: converted keys and values of a block, and a tile's queries and states.</summary>
+/// <summary>A worker's attention workspace: a block's converted cells, and a tile's queries and states.</summary>
 internal readonly unsafe struct AttentionLayout(float* workspace, int stride)
 {
-    /// <summary>Cells that are converted and scored together: keys and values stay in the first-level cache.</summary>
+    /// <summary>Cells that are converted and scored together: their keys, or their values, stay in the first-level cache.</summary>
     public const int Block = 32;
 
     /// <summary>Cells of a partial state.</summary>
     public const int Chunk = 256;
-
-    /// <summary>Keys whose dot products with a query are formed together.</summary>
-    public const int KeyGroup = 8;
 
     /// <summary>Queries that share a block's conversion.</summary>
     public const int TileQueries = 32;
@@ -18,22 +15,24 @@ internal readonly unsafe struct AttentionLayout(float* workspace, int stride)
     /// <summary>Widest head.</summary>
     public const int MaxHeadDim = 512;
 
-    /// <summary>Floats before a state's sums: maximum, sum of weights, and room that keeps the sums on their own cache line.</summary>
+    /// <summary>Floats before a state's sums: maximum, sum of weights, fade, and room that keeps the sums on their own cache line.</summary>
     public const int StateHeader = 16;
 
-    public float* Keys { get; } = workspace;
+    /// <summary>Where a state keeps what its sums are multiplied by before the block's values are added.</summary>
+    public const int StateFade = 2;
 
-    public float* Values { get; } = workspace + (Block * stride);
+    /// <summary>A block's keys, then its values, as float32: [cell][dim].</summary>
+    public float* Cells { get; } = workspace;
 
-    public float* Queries { get; } = workspace + (2 * Block * stride);
+    public float* Queries { get; } = workspace + (Block * stride);
 
-    public float* Partials { get; } = workspace + (((2 * Block) + TileQueries) * stride);
+    /// <summary>[query][cell of the block].</summary>
+    public float* Scores { get; } = workspace + ((Block + TileQueries) * stride);
+
+    public float* Partials { get; } = workspace + ((Block + TileQueries) * stride) + (TileQueries * Block);
 
     public float* Totals { get; } =
-        workspace + (((2 * Block) + TileQueries) * stride) + (TileQueries * (StateHeader + stride));
-
-    public float* Scores { get; } =
-        workspace + (((2 * Block) + TileQueries) * stride) + (2 * TileQueries * (StateHeader + stride));
+        workspace + ((Block + TileQueries) * stride) + (TileQueries * (Block + StateHeader + stride));
 
     public int StateFloats { get; } = StateHeader + stride;
 
@@ -42,5 +41,5 @@ internal readonly unsafe struct AttentionLayout(float* workspace, int stride)
 
     /// <summary>Floats of a workspace for heads of up to this pitch.</summary>
     public static long Floats(int stride) =>
-        (((2L * Block) + TileQueries) * stride) + (2L * TileQueries * (StateHeader + stride)) + Block;
+        ((Block + TileQueries) * (long)stride) + (TileQueries * (Block + (2L * (StateHeader + stride))));
 }

@@ -7,7 +7,7 @@ namespace NvStream.Compute.Cpu;
 internal static unsafe class AttentionPlan
 {
     /// <summary>Multiply-adds a nanosecond on one thread: decides what is worth sharing.</summary>
-    const double Rate = 12;
+    const double Rate = 20;
 
     public static void Run<TWidth, TVector>(
         CpuWorkers workers,

@@ -41,6 +41,9 @@ internal unsafe interface IWidth<TVector>
     /// <summary>value * 2^exponent for integral exponents in [-252, 254], through infinity and subnormals as multiplication goes.</summary>
     static abstract TVector Scale(TVector value, TVector exponent);
 
+    /// <summary>value * 2^exponent for integral exponents, where value is normal and the result is; NaN for NaN, whose exponent is too.</summary>
+    static abstract TVector RaiseExponent(TVector value, TVector exponent);
+
     /// <summary>Lanes (1, 0, 3, 2, ...).</summary>
     static abstract TVector SwapNeighbours(TVector value);
 

@@ -7,65 +7,50 @@ internal static unsafe class KvConversion<TWidth, TVector>
     where TWidth : IWidth<TVector>
     where TVector : struct
 {
-    const int Group = AttentionLayout.KeyGroup;
-
-    /// <summary>
-    /// Keys are interleaved so that the dot products of eight of them with a query read straight through:
-    /// [key / 8][dim / lanes][key % 8][lane].
-    /// </summary>
-    public static void Keys(ushort* source, int cells, int headDim, float* destination, int stride)
+    /// <param name="finite">Whether no cell is infinite or NaN.</param>
+    public static void Block(ushort* source, int cells, int headDim, bool finite, float* destination, int stride)
     {
-        var finite = TWidth.AreFiniteHalves(source, cells * headDim);
-        for (var j = 0; j < cells; j++, source += headDim)
+        if (stride == headDim)
         {
-            Row(source, headDim, finite, destination + (j / Group * Group * stride) + (j % Group * TWidth.Count), Group);
+            Whole(source, cells * headDim, finite, destination);
+            return;
         }
-    }
 
-    /// <summary>Values stay as they lie: [cell][dim].</summary>
-    public static void Values(ushort* source, int cells, int headDim, float* destination, int stride)
-    {
-        var finite = TWidth.AreFiniteHalves(source, cells * headDim);
+        var whole = headDim & -16;
         for (var j = 0; j < cells; j++, source += headDim, destination += stride)
         {
-            Row(source, headDim, finite, destination, 1);
+            Whole(source, whole, finite, destination);
+            Tail(source + whole, headDim - whole, destination + whole);
         }
     }
 
-    /// <summary>Converts a row; vector i goes to destination + i * <paramref name="step"/> vectors.</summary>
+    /// <summary>Converts a multiple of 16 elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Row(ushort* source, int headDim, bool finite, float* destination, int step)
+    static void Whole(ushort* source, nint count, bool finite, float* destination)
     {
-        var whole = headDim & -16;
-        step *= TWidth.Count;
         if (finite)
         {
-            for (var d = 0; d < whole; d += TWidth.Count, destination += step)
+            for (nint i = 0; i < count; i += TWidth.Count)
             {
-                TWidth.Store(TWidth.LoadFiniteHalf(source + d), destination);
+                TWidth.Store(TWidth.LoadFiniteHalf(source + i), destination + i);
             }
         }
         else
         {
-            for (var d = 0; d < whole; d += TWidth.Count, destination += step)
+            for (nint i = 0; i < count; i += TWidth.Count)
             {
-                TWidth.Store(TWidth.LoadHalf(source + d), destination);
+                TWidth.Store(TWidth.LoadHalf(source + i), destination + i);
             }
-        }
-
-        if (whole < headDim)
-        {
-            Tail(source + whole, headDim - whole, destination, step);
         }
     }
 
-    static void Tail(ushort* source, int count, float* destination, int step)
+    static void Tail(ushort* source, int count, float* destination)
     {
         var halves = stackalloc ushort[16];
         Unsafe.CopyBlockUnaligned(halves, source, (uint)count * sizeof(ushort));
-        for (var d = 0; d < 16; d += TWidth.Count, destination += step)
+        for (var d = 0; d < 16; d += TWidth.Count)
         {
-            TWidth.Store(TWidth.LoadHalf(halves + d), destination);
+            TWidth.Store(TWidth.LoadHalf(halves + d), destination + d);
         }
     }
 }

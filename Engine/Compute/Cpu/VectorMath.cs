@@ -38,6 +38,26 @@ internal static class VectorMath<TWidth, TVector>
         return TWidth.Scale(TWidth.Add(p, TWidth.Broadcast(1f)), n);
     }
 
+    /// <summary>
+    /// 2^x for x up to 0 within a unit in the last place; 2^-125 for all less than that, NaN for NaN, exactly 1 for 0.
+    /// x = n + r with |r| at most 1/2; 2^r = 1 + r P(r), P of least relative error.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Exp2NonPositive(TVector x)
+    {
+        x = TWidth.Max(TWidth.Broadcast(-125f), x);
+        var n = TWidth.Round(x);
+        var r = TWidth.Subtract(x, n);
+        var p = TWidth.Broadcast(1.578638185e-4f);
+        p = TWidth.MultiplyAdd(p, r, TWidth.Broadcast(1.341656083e-3f));
+        p = TWidth.MultiplyAdd(p, r, TWidth.Broadcast(9.617065080e-3f));
+        p = TWidth.MultiplyAdd(p, r, TWidth.Broadcast(5.550272763e-2f));
+        p = TWidth.MultiplyAdd(p, r, TWidth.Broadcast(2.402265519e-1f));
+        p = TWidth.MultiplyAdd(p, r, TWidth.Broadcast(6.931472421e-1f));
+        p = TWidth.MultiplyAdd(p, r, TWidth.Broadcast(1f));
+        return TWidth.RaiseExponent(p, n);
+    }
+
     /// <summary>x / (1 + e^-x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Silu(TVector x)

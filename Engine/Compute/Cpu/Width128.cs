@@ -43,6 +43,10 @@ internal readonly unsafe struct Width128 : IWidth<Vector128<float>>
         return value * ((half + bias) << 23).AsSingle() * ((whole - half + bias) << 23).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> RaiseExponent(Vector128<float> value, Vector128<float> exponent) =>
+        (value.AsInt32() + (Vector128.ConvertToInt32Native(exponent) << 23)).AsSingle();
+
     public static Vector128<float> SwapNeighbours(Vector128<float> value) =>
         Vector128.Shuffle(value, Vector128.Create(1, 0, 3, 2));
 

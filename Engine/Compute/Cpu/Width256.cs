@@ -42,6 +42,10 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
         return value * ((half + bias) << 23).AsSingle() * ((whole - half + bias) << 23).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> RaiseExponent(Vector256<float> value, Vector256<float> exponent) =>
+        (value.AsInt32() + (Vector256.ConvertToInt32Native(exponent) << 23)).AsSingle();
+
     public static Vector256<float> SwapNeighbours(Vector256<float> value) =>
         Vector256.Shuffle(value, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6));
 
@@ -102,8 +106,10 @@ internal readonly unsafe struct Width256 : IWidth<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> LoadFiniteHalf(ushort* source)
     {
-        var bits = Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe()) << HalfBits.Shift;
-        return (bits & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
+        var bits = Avx2.IsSupported
+            ? Avx2.ConvertToVector256Int32((short*)source)
+            : Vector256.WidenLower(Vector128.Load((short*)source).ToVector256Unsafe());
+        return ((bits << HalfBits.Shift) & Vector256.Create(HalfBits.ShiftedMask)).AsSingle() * Vector256.Create(HalfBits.RebiasFactor);
     }
 
     public static bool AreFiniteHalves(ushort* source, int count)

@@ -47,6 +47,10 @@ internal readonly unsafe struct Width512 : IWidth<Vector512<float>>
         return value * ((half + bias) << 23).AsSingle() * ((whole - half + bias) << 23).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> RaiseExponent(Vector512<float> value, Vector512<float> exponent) =>
+        (value.AsInt32() + (Vector512.ConvertToInt32Native(exponent) << 23)).AsSingle();
+
     public static Vector512<float> SwapNeighbours(Vector512<float> value) =>
         Vector512.Shuffle(value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));
 

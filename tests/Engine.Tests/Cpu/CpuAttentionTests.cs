@@ -122,6 +122,19 @@ public sealed class CpuAttentionTests
             }
 
             AssertSameBits(rig.Values(clean.Top(40)), rig.Values(y.Top(40)));
+
+            // A row alone reads whole blocks where they lie, which only finite ones may.
+            for (var row = 0; row < rows; row++)
+            {
+                var offset = row * headDim * sizeof(float);
+                var alone = rig.Empty(1, headDim);
+                rig.Device.Attention(new Matrix(q.Address + offset, 1, headDim), cache, 0.2f, [new SequenceSpan(0, 1, 0, row)], alone);
+                Assert.Equal(row < 40, float.IsFinite(rig.Values(alone)[5]));
+                if (row < 40)
+                {
+                    AssertSameBits(rig.Values(y).AsSpan(row * headDim, headDim), rig.Values(alone));
+                }
+            }
         }
     }
 

@@ -23,6 +23,37 @@ public sealed class VectorMathTests
     }
 
     [Fact]
+    public void PowersOfTwoAreWithinAUnitInTheLastPlaceDownToTheirFloor()
+    {
+        PowersOfTwo<Width128, Vector128<float>>();
+        PowersOfTwo<Width256, Vector256<float>>();
+        PowersOfTwo<Width512, Vector512<float>>();
+    }
+
+    static void PowersOfTwo<TWidth, TVector>()
+        where TWidth : IWidth<TVector>
+        where TVector : struct
+    {
+        static float Exp2(float x) => TWidth.First(VectorMath<TWidth, TVector>.Exp2NonPositive(TWidth.Broadcast(x)));
+
+        var worst = 0.0;
+        for (var x = -125f; x <= 0; x += 0.00037f)
+        {
+            var expected = Math.Pow(2, x);
+            worst = Math.Max(worst, Math.Abs(Exp2(x) - expected) / (MathF.BitIncrement((float)expected) - (float)expected));
+        }
+
+        Assert.True(worst <= 1.5, $"{worst} units");
+        Assert.Equal(1f, Exp2(0f));
+        Assert.Equal(0.5f, Exp2(-1f));
+        Assert.Equal(float.NaN, Exp2(float.NaN));
+        foreach (var low in new[] { -125f, -126.5f, -1e30f, float.NegativeInfinity })
+        {
+            Assert.Equal(MathF.ScaleB(1, -125), Exp2(low));
+        }
+    }
+
+    [Fact]
     public void EveryHalfConvertsToTheSameFloatAsTheRuntimes()
     {
         EveryHalf<Width128, Vector128<float>>();

@@ -25,13 +25,21 @@ internal sealed unsafe class FloatFormat<TElement, TLanes>() : WeightFormat(TEle
     where TElement : struct, IFloatElement
     where TLanes : struct, IFloatLanes<TLanes>
 {
-    const int Step = 16;
+    const int Step = FloatPanel.Step;
+    const int FewestRows = 3;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Multiply(
         byte* rows, long rowBytes, int rowCount, int columns,
         byte* activations, long activationStride, int activationRows, float* y, int yStride)
     {
+        if (activationRows >= FloatPanel.FewestActivationRows && rowCount >= FewestRows)
+        {
+            FloatPanel<TElement, TLanes>.Multiply(
+                rows, rowBytes, rowCount, columns, activations, activationStride, activationRows, y, yStride);
+            return;
+        }
+
         var tailElements = columns % Step;
         var tail = stackalloc byte[Step * sizeof(float)];
         for (var a = 0; a < activationRows;)
@@ -80,6 +88,12 @@ internal sealed unsafe class FloatFormat<TElement, TLanes>() : WeightFormat(TEle
         // Two steps a turn, since a format's constants are loaded in every turn.
         for (; columns >= 2 * Step; columns -= 2 * Step)
         {
+            if (TElement.Bytes < sizeof(float))
+            {
+                // Without a conversion the loads alone keep memory busy, and asking took a tenth off the rate.
+                Prefetch.Ahead(row, 2 * step);
+            }
+
             sum = TLanes.MultiplyAdd(TElement.Load<TLanes>(row), TLanes.Load(x), sum);
             sum = TLanes.MultiplyAdd(TElement.Load<TLanes>(row + step), TLanes.Load(x + Step), sum);
             row += 2 * step;

@@ -11,6 +11,8 @@ internal unsafe interface IFloatLanes<TSelf>
 
     static abstract TSelf Load(float* values);
 
+    static abstract void Store(TSelf lanes, float* values);
+
     /// <summary>From sixteen float16.</summary>
     static abstract TSelf LoadFloat16(short* values);
 
@@ -22,6 +24,9 @@ internal unsafe interface IFloatLanes<TSelf>
 
     /// <summary>Lanes i and i + 8 first, then those eight.</summary>
     static abstract float Sum(TSelf x);
+
+    /// <summary><see cref="FloatTile{TWidth, TVector}.Accumulate"/> with the vectors of these lanes.</summary>
+    static abstract void Accumulate(float* panel, float* x0, float* x1, float* x2, int columns, float* sums);
 }
 
 /// <summary>Sixteen lanes in two 256-bit vectors (four of 128 bits where there is nothing wider).</summary>
@@ -40,6 +45,13 @@ internal readonly unsafe struct FloatLanes256(Vector256<float> lower, Vector256<
     public static FloatLanes256 Load(float* values) => new(Vector256.Load(values), Vector256.Load(values + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(FloatLanes256 lanes, float* values)
+    {
+        lanes.lower.Store(values);
+        lanes.upper.Store(values + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FloatLanes256 LoadFloat16(short* values) =>
         new(Float16.Load(values), Float16.Load(values + 8));
 
@@ -55,6 +67,18 @@ internal readonly unsafe struct FloatLanes256(Vector256<float> lower, Vector256<
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(FloatLanes256 x) => Vector256.Sum(x.lower + x.upper);
+
+    public static void Accumulate(float* panel, float* x0, float* x1, float* x2, int columns, float* sums)
+    {
+        if (Vector256.IsHardwareAccelerated)
+        {
+            FloatTile<Width256, Vector256<float>>.Accumulate(panel, x0, x1, x2, columns, sums);
+        }
+        else
+        {
+            FloatTile<Width128, Vector128<float>>.Accumulate(panel, x0, x1, x2, columns, sums);
+        }
+    }
 }
 
 /// <summary>Sixteen lanes in one 512-bit vector.</summary>
@@ -72,6 +96,9 @@ internal readonly unsafe struct FloatLanes512(Vector512<float> lanes) : IFloatLa
     public static FloatLanes512 Load(float* values) => new(Vector512.Load(values));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(FloatLanes512 lanes, float* values) => lanes.lanes.Store(values);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FloatLanes512 LoadFloat16(short* values) => new(Float16.ToSingle(Vector256.Load(values)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -84,4 +111,7 @@ internal readonly unsafe struct FloatLanes512(Vector512<float> lanes) : IFloatLa
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(FloatLanes512 x) => Vector256.Sum(x.lanes.GetLower() + x.lanes.GetUpper());
+
+    public static void Accumulate(float* panel, float* x0, float* x1, float* x2, int columns, float* sums) =>
+        FloatTile<Width512, Vector512<float>>.Accumulate(panel, x0, x1, x2, columns, sums);
 }
