@@ -121,8 +121,8 @@ internal static unsafe class CpuMatMul
     /// <summary>Cuts the weights into items of about so many bytes and numbers these; returns how many there are.</summary>
     static int Number(ProjectionPlan* plans, int count, long itemBytes)
     {
-        // Kernels take several rows at a time.
-        const int unit = 8;
+        // Kernels take so many rows at a time.
+        const int unit = 16;
         var items = 0;
         for (var i = 0; i < count; i++)
         {

@@ -140,12 +140,20 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
                 // The last row stands in for those that a panel lacks.
                 var here = Math.Min(TPanel.Rows, rowCount - first);
                 new Span<float>(sums, count * 8 * TPanel.Rows).Clear();
+                var next = rows + (first + TPanel.Rows) * shape.RowBytes;
                 for (var g = 0; g < shape.Groups; g++)
                 {
                     for (var r = 0; r < TPanel.Rows; r++)
                     {
                         var group = rows + (first + Math.Min(r, here - 1)) * shape.RowBytes + (long)g * GroupBytes;
                         groupRows[r] = g < shape.WholeGroups ? group : Shape.Pad(group, shape.TailBytes, GroupBytes, padded + r * GroupBytes);
+                    }
+
+                    if (firstActivation == 0)
+                    {
+                        // The next panels' weights, in the order in which they lie.
+                        Prefetch.Lines(next, TPanel.Rows * GroupBytes);
+                        next += TPanel.Rows * GroupBytes;
                     }
 
                     TPanel.Pack(groupRows, panel, unpacked);

@@ -19,6 +19,11 @@ internal unsafe interface ISmallBlock
     /// <summary>What is subtracted of every quant, where the minimum is an offset.</summary>
     static abstract int Offset { get; }
 
+    /// <summary>
+    /// Where 16 bytes of nibbles are, if quants are nothing else: elements 0..15 low, elements 16..31 high. 0 otherwise.
+    /// </summary>
+    static virtual int NibblesAt => 0;
+
     /// <summary>The quants of a group's block.</summary>
     /// <param name="index">0..7; a constant at every call, so that what depends on it is folded.</param>
     static abstract Vector256<byte> Quants<TDot>(byte* group, int index)

@@ -28,6 +28,16 @@ internal unsafe interface ISuperBlock
     /// <summary>Whether a block begins as <see cref="ScaledGroups"/> has it.</summary>
     static virtual bool HasScaledGroups => false;
 
+    /// <summary>Whether there is <see cref="PackQuants"/>.</summary>
+    static virtual bool HasPackedQuants => false;
+
+    /// <summary>
+    /// A quicker way to a panel's quants than by way of <see cref="Quants"/>: interleaved before they are unpacked. Needs AVX2.
+    /// </summary>
+    /// <param name="rows">The blocks of eight rows.</param>
+    /// <param name="vectorBytes">Bytes from a step of four quants of each row to the next.</param>
+    static virtual void PackQuants(byte** rows, byte* panel, int vectorBytes) => throw new NotSupportedException();
+
     /// <summary>The 32 quants of groups 2 * part and 2 * part + 1.</summary>
     /// <param name="part">0..7; a constant at every call, so that what depends on it is folded.</param>
     static abstract Vector256<byte> Quants<TDot>(byte* block, int part)

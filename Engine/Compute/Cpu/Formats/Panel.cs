@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>The steps of a panel product that all formats share.</summary>
+/// <summary>The steps of a panel product that all formats share; needs AVX2.</summary>
 internal static unsafe class Panel
 {
     /// <summary>Vectors of a plane: 256 weights of a row, four in each.</summary>
@@ -24,16 +24,6 @@ internal static unsafe class Panel
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(byte* rows, int rowStride, byte* destination, int stride)
     {
-        if (!Avx2.IsSupported)
-        {
-            for (var i = 0; i < 64; i++)
-            {
-                ((int*)(destination + i % 8 * stride))[i / 8] = ((int*)(rows + i / 8 * rowStride))[i % 8];
-            }
-
-            return;
-        }
-
         var (r0, r1) = (Vector256.Load((int*)rows), Vector256.Load((int*)(rows + rowStride)));
         var (r2, r3) = (Vector256.Load((int*)(rows + 2 * rowStride)), Vector256.Load((int*)(rows + 3 * rowStride)));
         rows += 4 * rowStride;
@@ -47,6 +37,37 @@ internal static unsafe class Panel
         Halves(Avx2.UnpackHigh(a0, a2), Avx2.UnpackHigh(a4, a6), destination + stride, stride);
         Halves(Avx2.UnpackLow(a1, a3), Avx2.UnpackLow(a5, a7), destination + 2 * stride, stride);
         Halves(Avx2.UnpackHigh(a1, a3), Avx2.UnpackHigh(a5, a7), destination + 3 * stride, stride);
+    }
+
+    /// <summary>
+    /// 16 bytes of eight rows to four vectors of a lane a row each: their low nibbles and their high ones; needs AVX2.
+    /// </summary>
+    /// <param name="at">Where the bytes are in each row's group.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PackNibbles(byte** rows, int at, byte* low, byte* high, int vectorBytes)
+    {
+        Interleave(rows, at, out var p0, out var p1, out var p2, out var p3);
+        StoreNibbles(p0, low, high);
+        StoreNibbles(p1, low + vectorBytes, high + vectorBytes);
+        StoreNibbles(p2, low + 2 * vectorBytes, high + 2 * vectorBytes);
+        StoreNibbles(p3, low + 3 * vectorBytes, high + 3 * vectorBytes);
+    }
+
+    /// <summary>16 bytes of eight rows as four vectors of a lane a row; needs AVX2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Interleave(
+        byte** rows, int at, out Vector256<byte> p0, out Vector256<byte> p1, out Vector256<byte> p2, out Vector256<byte> p3)
+    {
+        var r0 = Vector256.Create(Vector128.Load((int*)(rows[0] + at)), Vector128.Load((int*)(rows[4] + at)));
+        var r1 = Vector256.Create(Vector128.Load((int*)(rows[1] + at)), Vector128.Load((int*)(rows[5] + at)));
+        var r2 = Vector256.Create(Vector128.Load((int*)(rows[2] + at)), Vector128.Load((int*)(rows[6] + at)));
+        var r3 = Vector256.Create(Vector128.Load((int*)(rows[3] + at)), Vector128.Load((int*)(rows[7] + at)));
+        var (a, b) = (Avx2.UnpackLow(r0, r1).AsInt64(), Avx2.UnpackHigh(r0, r1).AsInt64());
+        var (c, d) = (Avx2.UnpackLow(r2, r3).AsInt64(), Avx2.UnpackHigh(r2, r3).AsInt64());
+        p0 = Avx2.UnpackLow(a, c).AsByte();
+        p1 = Avx2.UnpackHigh(a, c).AsByte();
+        p2 = Avx2.UnpackLow(b, d).AsByte();
+        p3 = Avx2.UnpackHigh(b, d).AsByte();
     }
 
     /// <summary>
@@ -73,6 +94,14 @@ internal static unsafe class Panel
                 ((quants.AsUInt16() >> 4).AsByte() & nibble).Store(panel + vectorBytes);
             }
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StoreNibbles(Vector256<byte> packed, byte* low, byte* high)
+    {
+        var nibble = Vector256.Create((byte)15);
+        (packed & nibble).Store(low);
+        (Bits.ShiftRight(packed, 4) & nibble).Store(high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -62,6 +62,50 @@ internal static unsafe class PanelSums<TLanes, TVector>
         }
     }
 
+    /// <summary>The sums over the eight steps of a block of two planes, whose loads of the activations are shared.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddPlanes(
+        byte* panel, byte* a0, byte* a1, byte* a2, byte* a3,
+        out TVector s0, out TVector s1, out TVector s2, out TVector s3,
+        out TVector h0, out TVector h1, out TVector h2, out TVector h3)
+    {
+        s0 = s1 = s2 = s3 = h0 = h1 = h2 = h3 = default;
+        for (var step = 0; step < 8; step += 2)
+        {
+            AddPlanesStep(panel, a0, a1, a2, a3, ref s0, ref s1, ref s2, ref s3, ref h0, ref h1, ref h2, ref h3);
+            AddPlanesStep(
+                panel + 2 * VectorBytes, a0 + 4, a1 + 4, a2 + 4, a3 + 4,
+                ref s0, ref s1, ref s2, ref s3, ref h0, ref h1, ref h2, ref h3);
+            panel += 4 * VectorBytes;
+            a0 += 8;
+            a1 += 8;
+            a2 += 8;
+            a3 += 8;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void AddPlanesStep(
+        byte* panel, byte* a0, byte* a1, byte* a2, byte* a3,
+        ref TVector s0, ref TVector s1, ref TVector s2, ref TVector s3,
+        ref TVector h0, ref TVector h1, ref TVector h2, ref TVector h3)
+    {
+        var low = TLanes.Load(panel);
+        var high = TLanes.Load(panel + VectorBytes);
+        var a = TLanes.Broadcast(a0);
+        s0 = TLanes.AddShorts(s0, TLanes.DotBytes(low, a));
+        h0 = TLanes.AddShorts(h0, TLanes.DotBytes(high, a));
+        a = TLanes.Broadcast(a1);
+        s1 = TLanes.AddShorts(s1, TLanes.DotBytes(low, a));
+        h1 = TLanes.AddShorts(h1, TLanes.DotBytes(high, a));
+        a = TLanes.Broadcast(a2);
+        s2 = TLanes.AddShorts(s2, TLanes.DotBytes(low, a));
+        h2 = TLanes.AddShorts(h2, TLanes.DotBytes(high, a));
+        a = TLanes.Broadcast(a3);
+        s3 = TLanes.AddShorts(s3, TLanes.DotBytes(low, a));
+        h3 = TLanes.AddShorts(h3, TLanes.DotBytes(high, a));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void AddStep(
         byte* panel, int stride, int step, byte* a0, byte* a1, byte* a2, byte* a3,

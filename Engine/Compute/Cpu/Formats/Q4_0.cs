@@ -23,6 +23,8 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
 
     public static bool HasHalves => true;
 
+    public static int NibblesAt => 2;
+
     public static MinimumKind Minimum => MinimumKind.Offset;
 
     public static int Offset => 8;

@@ -23,6 +23,8 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
 
     public static bool HasHalves => true;
 
+    public static int NibblesAt => 4;
+
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
     public static int Offset => 0;

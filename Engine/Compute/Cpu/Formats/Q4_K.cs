@@ -30,6 +30,8 @@ internal readonly unsafe struct Q4_K : IWeightBlock, ISuperBlock
 
     public static bool HasScaledGroups => true;
 
+    public static bool HasPackedQuants => true;
+
     public static void Dequantize(byte* block, float* values)
     {
         var d = Float16.ToSingle(block);
@@ -49,4 +51,17 @@ internal readonly unsafe struct Q4_K : IWeightBlock, ISuperBlock
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SuperBlockScales Scales(byte* block) => ScaledGroups.Unpack(block);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackQuants(byte** rows, byte* panel, int vectorBytes)
+    {
+        // A group is eight steps.
+        for (var at = 16; at < Bytes; at += 32)
+        {
+            var high = panel + 8 * vectorBytes;
+            Panel.PackNibbles(rows, at, panel, high, vectorBytes);
+            Panel.PackNibbles(rows, at + 16, panel + 4 * vectorBytes, high + 4 * vectorBytes, vectorBytes);
+            panel += 16 * vectorBytes;
+        }
+    }
 }

@@ -25,6 +25,8 @@ internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
 
     public static int GroupElements => 16;
 
+    public static bool HasPackedQuants => true;
+
     public static int ScaleAt => 208;
 
     public static MinimumKind Minimum => MinimumKind.Offset;
@@ -56,5 +58,37 @@ internal readonly unsafe struct Q6_K : IWeightBlock, ISuperBlock
     {
         var scales = Bits.EvenThenOdd(Vector128.Load((sbyte*)block + 192));
         return new() { Scales = scales, Minima = -(scales << 5) };
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackQuants(byte** rows, byte* panel, int vectorBytes)
+    {
+        for (var half = 0; half < 2; half++)
+        {
+            for (var sixteen = 0; sixteen < 2; sixteen++)
+            {
+                var at = half * 64 + sixteen * 16;
+                Panel.Interleave(rows, at, out var a0, out var a1, out var a2, out var a3);
+                Panel.Interleave(rows, at + 32, out var b0, out var b1, out var b2, out var b3);
+                Panel.Interleave(rows, 128 + half * 32 + sixteen * 16, out var h0, out var h1, out var h2, out var h3);
+                var step = panel + (half * 32 + sixteen * 4) * vectorBytes;
+                PackStep(a0, b0, h0, step, vectorBytes);
+                PackStep(a1, b1, h1, step + vectorBytes, vectorBytes);
+                PackStep(a2, b2, h2, step + 2 * vectorBytes, vectorBytes);
+                PackStep(a3, b3, h3, step + 3 * vectorBytes, vectorBytes);
+            }
+        }
+    }
+
+    /// <summary>One step of each of 128 elements' four parts, which are eight steps long.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void PackStep(Vector256<byte> first, Vector256<byte> second, Vector256<byte> high, byte* step, int vectorBytes)
+    {
+        var low = Vector256.Create((byte)15);
+        var top = Vector256.Create((byte)0x30);
+        (first & low | Bits.Shift(high, 4) & top).Store(step);
+        (second & low | Bits.Shift(high, 2) & top).Store(step + 8 * vectorBytes);
+        (Bits.ShiftRight(first, 4) & low | high & top).Store(step + 16 * vectorBytes);
+        (Bits.ShiftRight(second, 4) & low | Bits.ShiftRight(high, 2) & top).Store(step + 24 * vectorBytes);
     }
 }

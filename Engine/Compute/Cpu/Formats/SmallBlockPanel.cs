@@ -73,12 +73,7 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     {
         for (var first = 0; first < Rows; first += 8, rows += 8, panel += Vector256<byte>.Count)
         {
-            for (var r = 0; r < 8; r++)
-            {
-                UnpackedSmallBlocks.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSmallBlocks.Bytes);
-            }
-
-            Panel.PackQuants(unpacked, UnpackedSmallBlocks.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            PackQuants(rows, panel, unpacked);
             for (var block = 0; block < Blocks; block++)
             {
                 var at = block * VectorBytes;
@@ -105,6 +100,28 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
             Add1(sums, panel, activations);
             sums += ColumnSums;
             activations += activationStride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void PackQuants(byte** rows, byte* panel, byte* unpacked)
+    {
+        if (TBlock.NibblesAt == 0)
+        {
+            for (var r = 0; r < 8; r++)
+            {
+                UnpackedSmallBlocks.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSmallBlocks.Bytes);
+            }
+
+            Panel.PackQuants(unpacked, UnpackedSmallBlocks.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            return;
+        }
+
+        for (var block = 0; block < Blocks; block++)
+        {
+            Panel.PackNibbles(
+                rows, block * TBlock.Bytes + TBlock.NibblesAt, panel, panel + StepsPerBlock / 2 * VectorBytes, VectorBytes);
+            panel += StepsPerBlock * VectorBytes;
         }
     }
 
@@ -136,35 +153,35 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
         byte* quants, byte* a0, byte* a1, byte* a2, byte* a3, TVector one,
         out TVector i0, out TVector i1, out TVector i2, out TVector i3)
     {
+        if (TBlock.IsSigned)
+        {
+            PanelSums<TLanes, TVector>.AddPlanes(
+                quants, a0, a1, a2, a3, out i0, out i1, out i2, out i3, out var h0, out var h1, out var h2, out var h3);
+            var sixteen = TLanes.ShiftShorts(one, 4);
+            i0 = TLanes.AddIntegers(TLanes.DotShorts(i0, one), TLanes.DotShorts(h0, sixteen));
+            i1 = TLanes.AddIntegers(TLanes.DotShorts(i1, one), TLanes.DotShorts(h1, sixteen));
+            i2 = TLanes.AddIntegers(TLanes.DotShorts(i2, one), TLanes.DotShorts(h2, sixteen));
+            i3 = TLanes.AddIntegers(TLanes.DotShorts(i3, one), TLanes.DotShorts(h3, sixteen));
+            return;
+        }
+
         PanelSums<TLanes, TVector>.Add(quants, StepBytes, StepsPerSum, a0, a1, a2, a3, out i0, out i1, out i2, out i3);
         i0 = TLanes.DotShorts(i0, one);
         i1 = TLanes.DotShorts(i1, one);
         i2 = TLanes.DotShorts(i2, one);
         i3 = TLanes.DotShorts(i3, one);
-        for (var step = StepsPerSum; step < StepsPerBlock; step += StepsPerSum)
+        if (StepsPerSum < StepsPerBlock)
         {
-            var at = step * 4;
-            AddProducts(
-                ref i0, ref i1, ref i2, ref i3, quants + step * StepBytes, a0 + at, a1 + at, a2 + at, a3 + at, one);
+            const int half = StepsPerBlock / 2;
+            const int at = half * 4;
+            PanelSums<TLanes, TVector>.Add(
+                quants + half * StepBytes, StepBytes, half, a0 + at, a1 + at, a2 + at, a3 + at,
+                out var s0, out var s1, out var s2, out var s3);
+            i0 = TLanes.AddIntegers(i0, TLanes.DotShorts(s0, one));
+            i1 = TLanes.AddIntegers(i1, TLanes.DotShorts(s1, one));
+            i2 = TLanes.AddIntegers(i2, TLanes.DotShorts(s2, one));
+            i3 = TLanes.AddIntegers(i3, TLanes.DotShorts(s3, one));
         }
-
-        if (TBlock.IsSigned)
-        {
-            AddProducts(
-                ref i0, ref i1, ref i2, ref i3, quants + VectorBytes, a0, a1, a2, a3, TLanes.ShiftShorts(one, 4));
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void AddProducts(
-        ref TVector i0, ref TVector i1, ref TVector i2, ref TVector i3,
-        byte* quants, byte* a0, byte* a1, byte* a2, byte* a3, TVector factor)
-    {
-        PanelSums<TLanes, TVector>.Add(quants, StepBytes, StepsPerSum, a0, a1, a2, a3, out var s0, out var s1, out var s2, out var s3);
-        i0 = TLanes.AddIntegers(i0, TLanes.DotShorts(s0, factor));
-        i1 = TLanes.AddIntegers(i1, TLanes.DotShorts(s1, factor));
-        i2 = TLanes.AddIntegers(i2, TLanes.DotShorts(s2, factor));
-        i3 = TLanes.AddIntegers(i3, TLanes.DotShorts(s3, factor));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

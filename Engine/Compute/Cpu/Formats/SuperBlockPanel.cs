@@ -91,19 +91,14 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
     {
         for (var first = 0; first < Rows; first += 8, rows += 8, panel += Vector256<byte>.Count)
         {
-            for (var r = 0; r < 8; r++)
-            {
-                UnpackedSuperBlock.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSuperBlock.Bytes);
-            }
-
-            Panel.PackQuants(unpacked, UnpackedSuperBlock.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            PackQuants(rows, panel, unpacked);
             if (TBlock.HasScaledGroups)
             {
                 PackGroups(rows, panel);
                 continue;
             }
 
-            PackScales(panel, unpacked);
+            PackScales(rows, panel, unpacked);
             RowScales.Load(rows, TBlock.ScaleAt, TBlock.ScaleFactor).Store((float*)(panel + ScaleAt));
             if (TBlock.Minimum == MinimumKind.Scaled)
             {
@@ -132,6 +127,23 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
 
     public static void Finish(float* sums) => TLanes.Store(RowSums.Of<TLanes, TVector>(sums), sums);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void PackQuants(byte** rows, byte* panel, byte* unpacked)
+    {
+        if (TBlock.HasPackedQuants)
+        {
+            TBlock.PackQuants(rows, panel, VectorBytes);
+            return;
+        }
+
+        for (var r = 0; r < 8; r++)
+        {
+            UnpackedSuperBlock.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSuperBlock.Bytes);
+        }
+
+        Panel.PackQuants(unpacked, UnpackedSuperBlock.Bytes, TBlock.IsSigned, panel, VectorBytes);
+    }
+
     static void PackGroups(byte** rows, byte* panel)
     {
         var groups = ScaledGroups.Unpack(rows, panel + ScalesAt, VectorBytes);
@@ -144,14 +156,14 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
         (-groups.Minimum).Store((float*)(panel + MinimaScaleAt));
     }
 
-    // The rows' quants are in the panel already: their place is free.
-    static void PackScales(byte* panel, byte* unpacked)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void PackScales(byte** rows, byte* panel, byte* scratch)
     {
-        const int stride = UnpackedSuperBlock.Bytes;
+        const int stride = 3 * 32;
         for (var r = 0; r < 8; r++)
         {
-            var row = unpacked + r * stride;
-            var scales = UnpackedSuperBlock.Scales(row);
+            var row = scratch + r * stride;
+            var scales = TBlock.Scales(rows[r]);
             Twice(scales.Scales.GetLower()).Store((int*)row);
             Twice(scales.Scales.GetUpper()).Store((int*)(row + 32));
             (TBlock.IsSigned ? scales.Scales * (short)-Panel.Bias : scales.Minima).Store((short*)(row + 64));
@@ -159,15 +171,15 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
 
         if (IsWide)
         {
-            Panel.Transpose(unpacked, stride, panel + ScalesAt, VectorBytes);
+            Panel.Transpose(scratch, stride, panel + ScalesAt, VectorBytes);
         }
         else
         {
-            Panel.Transpose(unpacked, stride, panel + ScalesAt, 2 * VectorBytes);
-            Panel.Transpose(unpacked + 32, stride, panel + ScalesAt + VectorBytes, 2 * VectorBytes);
+            Panel.Transpose(scratch, stride, panel + ScalesAt, 2 * VectorBytes);
+            Panel.Transpose(scratch + 32, stride, panel + ScalesAt + VectorBytes, 2 * VectorBytes);
         }
 
-        Panel.Transpose(unpacked + 64, stride, panel + MinimaAt, VectorBytes);
+        Panel.Transpose(scratch + 64, stride, panel + MinimaAt, VectorBytes);
     }
 
     static Vector256<int> Twice(Vector128<short> scales)
@@ -176,45 +188,79 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
         return lanes << 16 | lanes & Vector256.Create(0xFFFF);
     }
 
+    // Three methods: a call after the loop, or an inliner out of budget, would put the loop's sums on the stack.
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add4(float* sums, byte* panel, byte* a0, long stride)
+    static void Add4(float* sums, byte* panel, byte* activations, long stride)
+    {
+        var products = stackalloc float[4 * Rows];
+        if (HasOffset)
+        {
+            for (var a = 0; a < 4; a++)
+            {
+                TLanes.Store(MinimumProduct(panel, activations + a * stride), products + a * Rows);
+            }
+        }
+
+        Multiply4(products, panel, activations, stride);
+        for (var a = 0; a < 4; a++)
+        {
+            AddScaled(sums + a * ColumnSums, TLanes.Load(products + a * Rows), panel, activations + a * stride);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Multiply4(float* products, byte* panel, byte* a0, long stride)
     {
         var a1 = a0 + stride;
         var a2 = a1 + stride;
         var a3 = a2 + stride;
-        var i0 = HasOffset ? MinimumProduct(panel, a0) : default;
-        var i1 = HasOffset ? MinimumProduct(panel, a1) : default;
-        var i2 = HasOffset ? MinimumProduct(panel, a2) : default;
-        var i3 = HasOffset ? MinimumProduct(panel, a3) : default;
-        var quants = panel;
+        var i0 = HasOffset ? TLanes.Load(products) : default;
+        var i1 = HasOffset ? TLanes.Load(products + Rows) : default;
+        var i2 = HasOffset ? TLanes.Load(products + 2 * Rows) : default;
+        var i3 = HasOffset ? TLanes.Load(products + 3 * Rows) : default;
         var scales = panel + ScalesAt;
-        for (var element = 0; element < Activations.GroupElements; element += TBlock.GroupElements)
+        for (var group = 0; group < Activations.GroupElements / TBlock.GroupElements; group++)
         {
             var scale = TLanes.Load(scales);
-            scales += VectorBytes;
-            for (var step = 0; step < TBlock.GroupElements / 4; step += StepsPerSum)
+            AddProducts(ref i0, ref i1, ref i2, ref i3, panel, a0, a1, a2, a3, scale);
+            if (TBlock.IsSigned)
             {
-                var at = element + step * 4;
-                AddProducts(ref i0, ref i1, ref i2, ref i3, quants, a0 + at, a1 + at, a2 + at, a3 + at, scale);
-                if (TBlock.IsSigned)
-                {
-                    AddProducts(
-                        ref i0, ref i1, ref i2, ref i3, quants + VectorBytes, a0 + at, a1 + at, a2 + at, a3 + at,
-                        TLanes.ShiftShorts(scale, 4));
-                }
-
-                quants += StepsPerSum * StepBytes;
+                AddProducts(ref i0, ref i1, ref i2, ref i3, panel + VectorBytes, a0, a1, a2, a3, TLanes.ShiftShorts(scale, 4));
             }
+
+            scales += VectorBytes;
+            panel += TBlock.GroupElements / 4 * StepBytes;
+            a0 += TBlock.GroupElements;
+            a1 += TBlock.GroupElements;
+            a2 += TBlock.GroupElements;
+            a3 += TBlock.GroupElements;
         }
 
-        AddScaled(sums, i0, panel, a0);
-        AddScaled(sums + ColumnSums, i1, panel, a1);
-        AddScaled(sums + 2 * ColumnSums, i2, panel, a2);
-        AddScaled(sums + 3 * ColumnSums, i3, panel, a3);
+        TLanes.Store(i0, products);
+        TLanes.Store(i1, products + Rows);
+        TLanes.Store(i2, products + 2 * Rows);
+        TLanes.Store(i3, products + 3 * Rows);
+    }
+
+    /// <summary>A group's products: at most two sums of 16 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void AddProducts(
+        ref TVector i0, ref TVector i1, ref TVector i2, ref TVector i3,
+        byte* quants, byte* a0, byte* a1, byte* a2, byte* a3, TVector scale)
+    {
+        AddSums(ref i0, ref i1, ref i2, ref i3, quants, a0, a1, a2, a3, scale);
+        if (StepsPerSum < TBlock.GroupElements / 4)
+        {
+            const int bytes = 4;
+            AddSums(
+                ref i0, ref i1, ref i2, ref i3, quants + StepsPerSum * StepBytes,
+                a0 + StepsPerSum * bytes, a1 + StepsPerSum * bytes, a2 + StepsPerSum * bytes, a3 + StepsPerSum * bytes, scale);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void AddProducts(
+    static void AddSums(
         ref TVector i0, ref TVector i1, ref TVector i2, ref TVector i3,
         byte* quants, byte* a0, byte* a1, byte* a2, byte* a3, TVector scale)
     {
@@ -254,16 +300,14 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static TVector MinimumProduct(byte* panel, byte* activations)
     {
-        var sums = activations + (IsWide ? Activations.WideSumsOffset : Activations.SumsOffset);
-        var minima = panel + MinimaAt;
-        var product = TLanes.DotShorts(TLanes.Load(minima), TLanes.Broadcast(sums));
-        for (var pair = 1; pair < (IsWide ? 4 : 8); pair++)
+        panel += MinimaAt;
+        if (IsWide)
         {
-            product = TLanes.AddIntegers(
-                product, TLanes.DotShorts(TLanes.Load(minima + pair * VectorBytes), TLanes.Broadcast(sums + pair * 4)));
+            return Add4Pairs(panel, activations + Activations.WideSumsOffset);
         }
 
-        return product;
+        activations += Activations.SumsOffset;
+        return TLanes.AddIntegers(Add4Pairs(panel, activations), Add4Pairs(panel + 4 * VectorBytes, activations + 16));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -273,13 +317,23 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
         var scale = TLanes.Broadcast(activations + Activations.ScalesOffset);
         if (TBlock.Minimum == MinimumKind.Scaled)
         {
+            var minima = IsWide
+                ? Add4Pairs(panel + MinimaAt, activations + Activations.WideSumsOffset)
+                : MinimumProduct(panel, activations);
             sum = TLanes.MultiplyAddFloats(
-                TLanes.ToFloats(MinimumProduct(panel, activations)),
-                TLanes.MultiplyFloats(TLanes.Load(panel + MinimaScaleAt), scale), sum);
+                TLanes.ToFloats(minima), TLanes.MultiplyFloats(TLanes.Load(panel + MinimaScaleAt), scale), sum);
         }
 
         sum = TLanes.MultiplyAddFloats(
             TLanes.ToFloats(product), TLanes.MultiplyFloats(TLanes.Load(panel + ScaleAt), scale), sum);
         TLanes.Store(sum, sums);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static TVector Add4Pairs(byte* minima, byte* sums) => TLanes.AddIntegers(
+        TLanes.AddIntegers(Pair(minima, sums), Pair(minima + VectorBytes, sums + 4)),
+        TLanes.AddIntegers(Pair(minima + 2 * VectorBytes, sums + 8), Pair(minima + 3 * VectorBytes, sums + 12)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static TVector Pair(byte* minima, byte* sums) => TLanes.DotShorts(TLanes.Load(minima), TLanes.Broadcast(sums));
 }

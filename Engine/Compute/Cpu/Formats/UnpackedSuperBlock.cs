@@ -3,12 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace NvStream.Compute.Cpu.Formats;
 
-/// <summary>A super-block after unpacking: 256 bytes of quants, then the groups' scales and minima.</summary>
+/// <summary>A super-block's 256 quants after unpacking.</summary>
 internal static unsafe class UnpackedSuperBlock
 {
-    public const int Bytes = Activations.GroupElements + 64;
-
-    public static SuperBlockScales Scales(byte* unpacked) => *(SuperBlockScales*)(unpacked + Activations.GroupElements);
+    public const int Bytes = Activations.GroupElements;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack<TBlock, TDot>(byte* block, byte* unpacked)
@@ -23,9 +21,5 @@ internal static unsafe class UnpackedSuperBlock
         TBlock.Quants<TDot>(block, 5).Store(unpacked + 160);
         TBlock.Quants<TDot>(block, 6).Store(unpacked + 192);
         TBlock.Quants<TDot>(block, 7).Store(unpacked + 224);
-        if (!TBlock.HasScaledGroups)
-        {
-            *(SuperBlockScales*)(unpacked + Activations.GroupElements) = TBlock.Scales(block);
-        }
     }
 }
