@@ -140,13 +140,17 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
                 // The last row stands in for those that a panel lacks.
                 var here = Math.Min(TPanel.Rows, rowCount - first);
                 new Span<float>(sums, count * 8 * TPanel.Rows).Clear();
+                for (var r = 0; r < TPanel.Rows; r++)
+                {
+                    groupRows[r] = rows + (first + Math.Min(r, here - 1)) * shape.RowBytes;
+                }
+
                 var next = rows + (first + TPanel.Rows) * shape.RowBytes;
                 for (var g = 0; g < shape.Groups; g++)
                 {
-                    for (var r = 0; r < TPanel.Rows; r++)
+                    for (var r = 0; g == shape.WholeGroups && r < TPanel.Rows; r++)
                     {
-                        var group = rows + (first + Math.Min(r, here - 1)) * shape.RowBytes + (long)g * GroupBytes;
-                        groupRows[r] = g < shape.WholeGroups ? group : Shape.Pad(group, shape.TailBytes, GroupBytes, padded + r * GroupBytes);
+                        groupRows[r] = Shape.Pad(groupRows[r], shape.TailBytes, GroupBytes, padded + r * GroupBytes);
                     }
 
                     if (firstActivation == 0)
@@ -158,6 +162,10 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
 
                     TPanel.Pack(groupRows, panel, unpacked);
                     TPanel.Add(sums, panel, g, activations + g * Activations.GroupBytes, activationStride, count);
+                    for (var r = 0; r < TPanel.Rows; r++)
+                    {
+                        groupRows[r] += GroupBytes;
+                    }
                 }
 
                 for (var a = 0; a < count; a++)

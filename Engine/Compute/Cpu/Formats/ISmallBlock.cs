@@ -19,10 +19,15 @@ internal unsafe interface ISmallBlock
     /// <summary>What is subtracted of every quant, where the minimum is an offset.</summary>
     static abstract int Offset { get; }
 
+    /// <summary>Whether there is <see cref="PackQuants"/>.</summary>
+    static virtual bool HasPackedQuants => false;
+
     /// <summary>
-    /// Where 16 bytes of nibbles are, if quants are nothing else: elements 0..15 low, elements 16..31 high. 0 otherwise.
+    /// A quicker way to a panel's quants than by way of <see cref="Quants"/>: interleaved before they are unpacked. Needs AVX2.
     /// </summary>
-    static virtual int NibblesAt => 0;
+    /// <param name="rows">The blocks of eight rows.</param>
+    /// <param name="vectorBytes">Bytes from a plane's step of four quants of each row to the next plane's, or step's.</param>
+    static virtual void PackQuants(byte** rows, byte* panel, int vectorBytes) => throw new NotSupportedException();
 
     /// <summary>The quants of a group's block.</summary>
     /// <param name="index">0..7; a constant at every call, so that what depends on it is folded.</param>

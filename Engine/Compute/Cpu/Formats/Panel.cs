@@ -86,15 +86,17 @@ internal static unsafe class Panel
 
         if (isSigned)
         {
-            var nibble = Vector256.Create((byte)15);
             for (var step = 0; step < Steps; step++, panel += stride)
             {
-                var quants = Vector256.Load(panel) ^ Vector256.Create((byte)Bias);
-                (quants & nibble).Store(panel);
-                ((quants.AsUInt16() >> 4).AsByte() & nibble).Store(panel + vectorBytes);
+                StorePlanes(Vector256.Load(panel), panel, vectorBytes);
             }
         }
     }
+
+    /// <summary>Signed quants made unsigned: their low nibbles, and <paramref name="vectorBytes"/> on their high ones.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePlanes(Vector256<byte> quants, byte* low, int vectorBytes) =>
+        StoreNibbles(quants ^ Vector256.Create((byte)Bias), low, low + vectorBytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void StoreNibbles(Vector256<byte> packed, byte* low, byte* high)

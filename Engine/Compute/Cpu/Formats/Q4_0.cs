@@ -23,7 +23,7 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
 
     public static bool HasHalves => true;
 
-    public static int NibblesAt => 2;
+    public static bool HasPackedQuants => true;
 
     public static MinimumKind Minimum => MinimumKind.Offset;
 
@@ -50,5 +50,14 @@ internal readonly unsafe struct Q4_0 : IWeightBlock, ISmallBlock
         var first = group + index * Bytes;
         var second = first + 4 * Bytes;
         Bits.NibbleHalves(first + 2, second + 2, out low, out high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackQuants(byte** rows, byte* panel, int vectorBytes)
+    {
+        for (var block = 0; block < 8; block++, panel += 8 * vectorBytes)
+        {
+            Panel.PackNibbles(rows, block * Bytes + 2, panel, panel + 4 * vectorBytes, vectorBytes);
+        }
     }
 }

@@ -23,7 +23,7 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
 
     public static bool HasHalves => true;
 
-    public static int NibblesAt => 4;
+    public static bool HasPackedQuants => true;
 
     public static MinimumKind Minimum => MinimumKind.Scaled;
 
@@ -51,5 +51,14 @@ internal readonly unsafe struct Q4_1 : IWeightBlock, ISmallBlock
         var first = group + index * Bytes;
         var second = first + 4 * Bytes;
         Bits.NibbleHalves(first + 4, second + 4, out low, out high);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackQuants(byte** rows, byte* panel, int vectorBytes)
+    {
+        for (var block = 0; block < 8; block++, panel += 8 * vectorBytes)
+        {
+            Panel.PackNibbles(rows, block * Bytes + 4, panel, panel + 4 * vectorBytes, vectorBytes);
+        }
     }
 }

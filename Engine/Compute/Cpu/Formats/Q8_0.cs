@@ -21,6 +21,8 @@ internal readonly unsafe struct Q8_0 : IWeightBlock, ISmallBlock
 
     public static bool IsSigned => true;
 
+    public static bool HasPackedQuants => true;
+
     public static MinimumKind Minimum => MinimumKind.None;
 
     public static int Offset => 0;
@@ -38,4 +40,20 @@ internal readonly unsafe struct Q8_0 : IWeightBlock, ISmallBlock
     public static Vector256<byte> Quants<TDot>(byte* group, int index)
         where TDot : struct, IDotInstructions =>
         Vector256.Load(group + index * Bytes + 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackQuants(byte** rows, byte* panel, int vectorBytes)
+    {
+        for (var block = 0; block < 8; block++)
+        {
+            for (var at = block * Bytes + 2; at < (block + 1) * Bytes; at += 16, panel += 8 * vectorBytes)
+            {
+                Panel.Interleave(rows, at, out var p0, out var p1, out var p2, out var p3);
+                Panel.StorePlanes(p0, panel, vectorBytes);
+                Panel.StorePlanes(p1, panel + 2 * vectorBytes, vectorBytes);
+                Panel.StorePlanes(p2, panel + 4 * vectorBytes, vectorBytes);
+                Panel.StorePlanes(p3, panel + 6 * vectorBytes, vectorBytes);
+            }
+        }
+    }
 }

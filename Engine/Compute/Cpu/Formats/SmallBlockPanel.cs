@@ -106,23 +106,18 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void PackQuants(byte** rows, byte* panel, byte* unpacked)
     {
-        if (TBlock.NibblesAt == 0)
+        if (TBlock.HasPackedQuants)
         {
-            for (var r = 0; r < 8; r++)
-            {
-                UnpackedSmallBlocks.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSmallBlocks.Bytes);
-            }
-
-            Panel.PackQuants(unpacked, UnpackedSmallBlocks.Bytes, TBlock.IsSigned, panel, VectorBytes);
+            TBlock.PackQuants(rows, panel, VectorBytes);
             return;
         }
 
-        for (var block = 0; block < Blocks; block++)
+        for (var r = 0; r < 8; r++)
         {
-            Panel.PackNibbles(
-                rows, block * TBlock.Bytes + TBlock.NibblesAt, panel, panel + StepsPerBlock / 2 * VectorBytes, VectorBytes);
-            panel += StepsPerBlock * VectorBytes;
+            UnpackedSmallBlocks.Unpack<TBlock, TDot>(rows[r], unpacked + r * UnpackedSmallBlocks.Bytes);
         }
+
+        Panel.PackQuants(unpacked, UnpackedSmallBlocks.Bytes, TBlock.IsSigned, panel, VectorBytes);
     }
 
     public static void Finish(float* sums) => TLanes.Store(RowSums.Of<TLanes, TVector>(sums), sums);
