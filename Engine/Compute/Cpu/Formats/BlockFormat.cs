@@ -125,7 +125,7 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
     {
         const int unpackedBytes = 8 * UnpackedSuperBlock.Bytes;
         var tails = TPanel.Rows * GroupBytes;
-        var memory = stackalloc byte[Alignment + unpackedBytes + TPanel.Bytes + Align(tails) + TileRows * 8 * TPanel.Rows * sizeof(float)];
+        var memory = stackalloc byte[Alignment + unpackedBytes + TPanel.Bytes + Align(tails) + TileRows * TPanel.ActivationSums * sizeof(float)];
         var unpacked = (byte*)Align((nint)memory);
         var panel = unpacked + unpackedBytes;
         var padded = panel + TPanel.Bytes;
@@ -139,7 +139,7 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
             {
                 // The last row stands in for those that a panel lacks.
                 var here = Math.Min(TPanel.Rows, rowCount - first);
-                new Span<float>(sums, count * 8 * TPanel.Rows).Clear();
+                new Span<float>(sums, count * TPanel.ActivationSums).Clear();
                 for (var r = 0; r < TPanel.Rows; r++)
                 {
                     groupRows[r] = rows + (first + Math.Min(r, here - 1)) * shape.RowBytes;
@@ -161,7 +161,7 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
                     }
 
                     TPanel.Pack(groupRows, panel, unpacked);
-                    TPanel.Add(sums, panel, g, activations + g * Activations.GroupBytes, activationStride, count);
+                    AddTile(sums, panel, g, activations + g * Activations.GroupBytes, activationStride, count);
                     for (var r = 0; r < TPanel.Rows; r++)
                     {
                         groupRows[r] += GroupBytes;
@@ -170,7 +170,7 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
 
                 for (var a = 0; a < count; a++)
                 {
-                    var results = sums + a * 8 * TPanel.Rows;
+                    var results = sums + a * TPanel.ActivationSums;
                     TPanel.Finish(results);
                     new ReadOnlySpan<float>(results, here).CopyTo(new Span<float>(y + (long)a * yStride + first, here));
                 }
@@ -178,6 +178,24 @@ internal sealed unsafe class BlockFormat<TBlock, TProduct, TPanel>() : WeightFor
 
             activations += tile * activationStride;
             y += (long)tile * yStride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void AddTile(float* sums, byte* panel, int group, byte* activations, long activationStride, int count)
+    {
+        for (; count >= 4; count -= 4)
+        {
+            TPanel.Add4(sums, panel, group, activations, activationStride);
+            sums += 4 * TPanel.ActivationSums;
+            activations += 4 * activationStride;
+        }
+
+        for (; count > 0; count--)
+        {
+            TPanel.Add1(sums, panel, group, activations);
+            sums += TPanel.ActivationSums;
+            activations += activationStride;
         }
     }
 

@@ -24,8 +24,7 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
 
     public static int Bytes => MinimaAt + Blocks * VectorBytes;
 
-    /// <summary>Floats from an activation row's sums to the next row's.</summary>
-    static int ColumnSums
+    public static int ActivationSums
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => 8 * Rows;
@@ -86,23 +85,6 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
         }
     }
 
-    public static void Add(float* sums, byte* panel, int group, byte* activations, long activationStride, int count)
-    {
-        for (; count >= 4; count -= 4)
-        {
-            Add4(sums, panel, activations, activationStride);
-            sums += 4 * ColumnSums;
-            activations += 4 * activationStride;
-        }
-
-        for (; count > 0; count--)
-        {
-            Add1(sums, panel, activations);
-            sums += ColumnSums;
-            activations += activationStride;
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void PackQuants(byte** rows, byte* panel, byte* unpacked)
     {
@@ -123,11 +105,12 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     public static void Finish(float* sums) => TLanes.Store(RowSums.Of<TLanes, TVector>(sums), sums);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add4(float* sums, byte* panel, byte* a0, long stride)
+    public static void Add4(float* sums, byte* panel, int group, byte* activations, long activationStride)
     {
-        var a1 = a0 + stride;
-        var a2 = a1 + stride;
-        var a3 = a2 + stride;
+        var a0 = activations;
+        var a1 = a0 + activationStride;
+        var a2 = a1 + activationStride;
+        var a3 = a2 + activationStride;
         var one = TLanes.Shorts(1);
         var quants = panel;
         for (var block = 0; block < Blocks; block++)
@@ -136,9 +119,9 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
             Multiply4(quants, a0 + at, a1 + at, a2 + at, a3 + at, one, out var i0, out var i1, out var i2, out var i3);
             quants += StepsPerBlock * StepBytes;
             AddScaled(sums, i0, panel, block, a0);
-            AddScaled(sums + ColumnSums, i1, panel, block, a1);
-            AddScaled(sums + 2 * ColumnSums, i2, panel, block, a2);
-            AddScaled(sums + 3 * ColumnSums, i3, panel, block, a3);
+            AddScaled(sums + ActivationSums, i1, panel, block, a1);
+            AddScaled(sums + 2 * ActivationSums, i2, panel, block, a2);
+            AddScaled(sums + 3 * ActivationSums, i3, panel, block, a3);
             sums += Rows;
         }
     }
@@ -180,7 +163,7 @@ internal readonly unsafe struct SmallBlockPanel<TBlock, TDot, TLanes, TVector> :
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add1(float* sums, byte* panel, byte* activations)
+    public static void Add1(float* sums, byte* panel, int group, byte* activations)
     {
         var one = TLanes.Shorts(1);
         var quants = panel;

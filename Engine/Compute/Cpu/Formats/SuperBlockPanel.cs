@@ -24,8 +24,7 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
 
     public static int Bytes => MinimaScaleAt + VectorBytes;
 
-    /// <summary>Floats from an activation row's sums to the next row's.</summary>
-    static int ColumnSums
+    public static int ActivationSums
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => 8 * Rows;
@@ -107,24 +106,6 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
         }
     }
 
-    public static void Add(float* sums, byte* panel, int group, byte* activations, long activationStride, int count)
-    {
-        sums += group % 8 * Rows;
-        for (; count >= 4; count -= 4)
-        {
-            Add4(sums, panel, activations, activationStride);
-            sums += 4 * ColumnSums;
-            activations += 4 * activationStride;
-        }
-
-        for (; count > 0; count--)
-        {
-            Add1(sums, panel, activations);
-            sums += ColumnSums;
-            activations += activationStride;
-        }
-    }
-
     public static void Finish(float* sums) => TLanes.Store(RowSums.Of<TLanes, TVector>(sums), sums);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -191,21 +172,22 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
     // Three methods: a call after the loop, or an inliner out of budget, would put the loop's sums on the stack.
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add4(float* sums, byte* panel, byte* activations, long stride)
+    public static void Add4(float* sums, byte* panel, int group, byte* activations, long activationStride)
     {
+        sums += group % 8 * Rows;
         var products = stackalloc float[4 * Rows];
         if (HasOffset)
         {
             for (var a = 0; a < 4; a++)
             {
-                TLanes.Store(MinimumProduct(panel, activations + a * stride), products + a * Rows);
+                TLanes.Store(MinimumProduct(panel, activations + a * activationStride), products + a * Rows);
             }
         }
 
-        Multiply4(products, panel, activations, stride);
+        Multiply4(products, panel, activations, activationStride);
         for (var a = 0; a < 4; a++)
         {
-            AddScaled(sums + a * ColumnSums, TLanes.Load(products + a * Rows), panel, activations + a * stride);
+            AddScaled(sums + a * ActivationSums, TLanes.Load(products + a * Rows), panel, activations + a * activationStride);
         }
     }
 
@@ -272,7 +254,7 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Add1(float* sums, byte* panel, byte* activations)
+    public static void Add1(float* sums, byte* panel, int group, byte* activations)
     {
         var total = HasOffset ? MinimumProduct(panel, activations) : default;
         var quants = panel;
@@ -294,7 +276,7 @@ internal readonly unsafe struct SuperBlockPanel<TBlock, TDot, TLanes, TVector> :
             }
         }
 
-        AddScaled(sums, total, panel, activations);
+        AddScaled(sums + group % 8 * Rows, total, panel, activations);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
