@@ -39,6 +39,9 @@ public sealed record GenerationRequest
     /// <summary>Texts that end the answer; they are not part of it.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
+    /// <summary>Who proposes tokens to be verified; <see cref="SpeculationMode.Draft"/> needs a draft model.</summary>
+    public SpeculationMode Speculate { get; init; }
+
     /// <summary>Called on the scheduler's thread with text as it is made; must be quick and must not throw.</summary>
     public Action<string>? OnText { get; init; }
 

@@ -54,6 +54,15 @@ public sealed record InferenceResult
     /// <summary>Tokens of this sequence chosen per pass that carried it.</summary>
     public required double TokensPerPass { get; init; }
 
+    /// <summary>Tokens that were proposed to be verified; see <see cref="SpeculationMode"/>.</summary>
+    public int DraftedTokenCount { get; init; }
+
+    /// <summary>Those of them that became part of the answer.</summary>
+    public int AcceptedTokenCount { get; init; }
+
+    /// <summary>Accepted tokens per pass that decoded: what speculation added to the one token that such a pass always makes.</summary>
+    public double AcceptedPerPass { get; init; }
+
     /// <summary>Decode rate if reads and compute overlapped without a gap: tokens per pass / max(read time, compute time).</summary>
     public required double BoundRate { get; init; }
 

@@ -18,6 +18,9 @@ public sealed record ModelOptions
     /// <summary>Pinned host memory for the middle tier; always 0 for the CPU device.</summary>
     public MemoryBudget HostBudget { get; init; }
 
+    /// <summary>GGUF file of a small model of the same vocabulary that drafts for this one; it lives in the device budget, all of it.</summary>
+    public string? DraftModel { get; init; }
+
     /// <summary>Slots in the belt, at least 2; null lets the plan decide.</summary>
     public int? SlotCount { get; init; }
 

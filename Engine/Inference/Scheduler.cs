@@ -40,9 +40,9 @@ sealed class Scheduler : IDisposable
         _cache = cache;
         _work = work;
         _pool = new(cache.Tokens);
-        _pass = new(plan.PassRows, plan.PassSequences);
+        _pass = new(plan.PassRows, plan.PassSequences, plan.PassLogits);
         _sampler = new(vocabularySize);
-        _logits = new(device, plan.PassSequences, vocabularySize);
+        _logits = new(device, plan.PassLogits, vocabularySize);
         _active.Capacity = plan.PassSequences;
         _thread = new(Run) { IsBackground = true, Name = $"NvStream {name}" };
         _thread.Start();

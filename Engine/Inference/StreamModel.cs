@@ -44,7 +44,7 @@ public sealed class StreamModel : IDisposable
         _route = owned.Add(StorageRoutes.Open(choice.Kind, model.File, device, routing));
         RouteReason = choice.Why is { Length: > 0 } why ? $"{_route.Reason}; {why}" : _route.Reason;
         _cache = owned.Add(new KvCache(device, model.Spec, plan.KvTokens));
-        _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassSequences));
+        _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassLogits));
         _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _prompts = new(model.File, model.Tokenizer);
         _weights.Load(new LoadMeter(plan.ResidentBytes + plan.HostBytes, progress).Add, cancellationToken);
@@ -188,6 +188,17 @@ public sealed class StreamModel : IDisposable
             return Task.FromException<InferenceResult>(e);
         }
     }
+
+    /// <summary>File of the model that drafts for this one; null where there is none.</summary>
+    public string? DraftModel { get; private set; }
+
+    /// <summary>
+    /// Lets a small model of the same vocabulary draft for this one, in what its budget has left; nothing happens where
+    /// that file drafts already. A plan leaves room for one that <see cref="ModelOptions.DraftModel"/> names.
+    /// </summary>
+    /// <exception cref="NvStreamException">Bad file, another vocabulary, DeviceBudgetTooSmall.</exception>
+    public void AttachDraft(string path, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        throw new NotImplementedException();
 
     public void Dispose()
     {

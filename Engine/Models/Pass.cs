@@ -6,11 +6,11 @@ namespace NvStream.Models;
 /// What one pass over the weights carries: rows of any mix of sequences (prefill chunks, single tokens), each
 /// sequence's rows together, those of decoding sequences first. Reused from pass to pass.
 /// </summary>
-public sealed class Pass(int maxRows, int maxSequences)
+public sealed class Pass(int maxRows, int maxSequences, int maxLogits)
 {
     readonly int[] _tokens = new int[maxRows];
     readonly SequenceSpan[] _sequences = new SequenceSpan[maxSequences];
-    readonly int[] _logitRows = new int[maxSequences];
+    readonly int[] _logitRows = new int[maxLogits];
     int _sequenceCount;
     int _logitCount;
 

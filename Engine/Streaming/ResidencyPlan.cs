@@ -63,8 +63,16 @@ public sealed record ResidencyPlan
     /// <summary>Sequences one pass carries at most.</summary>
     public required int PassSequences { get; init; }
 
+    /// <summary>Rows of one pass whose logits are wanted at most: more than sequences, so that several drafted tokens of one can be verified.</summary>
+    public int PassLogits => LogitsOf(PassRows, PassSequences);
+
     /// <summary>Tokens a sequence may have.</summary>
     public required int ContextLength { get; init; }
+
+    /// <summary>Bytes of the device that another model takes within the budget: the one that drafts.</summary>
+    public long CompanionBytes { get; init; }
+
+    internal static int LogitsOf(int rows, int sequences) => Math.Min(rows, 2 * sequences);
 
     public long SlotsBytes => SlotCount * SlotBytes;
 

@@ -9,7 +9,13 @@ namespace NvStream.Streaming;
 /// <param name="KvTokens">Cells of the KV pool; null lets the planner choose.</param>
 /// <param name="SlotCount">Slots of the belt; null lets the planner choose.</param>
 /// <param name="HostBudget">Bytes of pinned host memory; of no use to a device whose memory is host memory.</param>
-public sealed record PlanRequest(long DeviceBudget, int ContextLength, int? KvTokens = null, int? SlotCount = null, long HostBudget = 0);
+/// <param name="Companion">A draft model that shares the budget.</param>
+public sealed record PlanRequest(long DeviceBudget, int ContextLength, int? KvTokens = null, int? SlotCount = null, long HostBudget = 0, CompanionDemand? Companion = null);
+
+/// <summary>What a model that shares the device and the sequences takes of the budget.</summary>
+/// <param name="Bytes">Whatever the number of cells, in whole units of the device's.</param>
+/// <param name="BytesPerCell">Of each cell of the KV pool.</param>
+public sealed record CompanionDemand(long Bytes, long BytesPerCell);
 
 /// <summary>
 /// Splits a budget among KV cache, work space, slots and resident layers, so that as few bytes as possible move a pass.
@@ -41,14 +47,14 @@ public static class ResidencyPlanner
         var kvBytes = MemoryCut.Up(KvCache.BytesOf(spec, kvTokens));
         var smallest = PassSizes[^1];
         var size = PassSizes.FirstOrDefault(
-            s => Workspace.BytesOf(device, spec, s.Rows, s.Sequences) <= budget * WorkspaceShare, smallest);
-        var workspace = Workspace.BytesOf(device, spec, size.Rows, size.Sequences);
+            s => WorkspaceBytes(device, spec, s) <= budget * WorkspaceShare, smallest);
+        var workspace = WorkspaceBytes(device, spec, size);
         var slots = request.SlotCount ?? DefaultSlots;
 
         if (Choose(layers, slots, budget - kvBytes - workspace, hostBudget) is not { } choice)
         {
             // The least is what the smallest pass needs with the fewest bytes resident.
-            var leanWorkspace = Workspace.BytesOf(device, spec, smallest.Rows, smallest.Sequences);
+            var leanWorkspace = WorkspaceBytes(device, spec, smallest);
             if (size != smallest && Choose(layers, slots, budget - kvBytes - leanWorkspace, hostBudget) is { } lean)
             {
                 (choice, size, workspace) = (lean, smallest, leanWorkspace);
@@ -84,6 +90,9 @@ public static class ResidencyPlanner
         };
         return request.KvTokens is null ? GrowKv(plan, spec) : plan;
     }
+
+    static long WorkspaceBytes(IComputeDevice device, ModelSpec spec, (int Rows, int Sequences) size) =>
+        Workspace.BytesOf(device, spec, size.Rows, ResidencyPlan.LogitsOf(size.Rows, size.Sequences));
 
     /// <summary>What no layer can use makes room for more sequences.</summary>
     static ResidencyPlan GrowKv(ResidencyPlan plan, ModelSpec spec)

@@ -33,9 +33,9 @@ sealed class PassHarness : IDisposable
         _weights = new(device, _route, layers, plan);
         _weights.Load(_ => { }, CancellationToken.None);
         _cache = new(device, _spec, plan.KvTokens);
-        _work = new(device, _spec, plan.PassRows, plan.PassSequences);
+        _work = new(device, _spec, plan.PassRows, plan.PassLogits);
         _decoder = new(device, _file, _spec, layers);
-        _pass = new(plan.PassRows, plan.PassSequences);
+        _pass = new(plan.PassRows, plan.PassSequences, plan.PassLogits);
     }
 
     /// <summary>One pass of so many tokens of each sequence, at a position.</summary>

@@ -30,9 +30,9 @@ sealed class DecoderHarness : IDisposable
         _weights = new(Device, _route, layers, Plan);
         _weights.Load(_ => { }, TestContext.Current.CancellationToken);
         _cache = new(Device, Spec, Plan.KvTokens);
-        _work = new(Device, Spec, Plan.PassRows, Plan.PassSequences);
+        _work = new(Device, Spec, Plan.PassRows, Plan.PassLogits);
         _decoder = new(Device, _file, Spec, layers);
-        _pass = new(Plan.PassRows, Plan.PassSequences);
+        _pass = new(Plan.PassRows, Plan.PassSequences, Plan.PassLogits);
     }
 
     public ModelSpec Spec { get; }

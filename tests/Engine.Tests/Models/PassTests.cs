@@ -8,7 +8,7 @@ public sealed class PassTests
     [Fact]
     public void Decoding_sequences_come_first_and_are_counted()
     {
-        var pass = new Pass(16, 8);
+        var pass = new Pass(16, 8, 8);
         Assert.Equal(0, pass.Add([1], kvStart: 0, firstPosition: 5, wantsLogits: true, isDecoding: true));
         Assert.Equal(1, pass.Add([2], kvStart: 100, firstPosition: 7, wantsLogits: true, isDecoding: true));
         Assert.Equal(-1, pass.Add([3, 4, 5], kvStart: 200, firstPosition: 0, wantsLogits: false));
