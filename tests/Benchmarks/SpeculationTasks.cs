@@ -29,7 +29,7 @@ static class SpeculationTasks
 
         var tasks = Read(tasksFile).Take(bench.Tasks).ToArray();
         string[] plain = [.. tasks.Select(t => Prompt(t.Log))];
-        string[] shown = [.. tasks.Select((t, i) => tasks[(i + 1) % tasks.Length] is var other ? $"{Prompt(other.Log)}{other.Expected}<|eot_id|>{Prompt(t.Log)}" : "")];
+        string[] shown = [.. tasks.Select((t, i) => ExampleFor(tasks, i) is var other ? $"{Prompt(other.Log)}{other.Expected}<|eot_id|>{Prompt(t.Log)}" : "")];
         (string Name, string[] Prompts, SpeculationMode Mode)[] runs =
         [
             ("nobody", plain, SpeculationMode.None),
@@ -48,6 +48,7 @@ static class SpeculationTasks
             Threads = bench.Threads,
         });
         section.Notes.Add($"{Path.GetFileName(model)}, drafted for by {Path.GetFileName(draft)}; device {loaded.Device}, all resident; {tasks.Length} tasks; tokens a second of the whole run, prompts counted in");
+        section.Notes.Add("worked example: another task of the same program and its answer stand before the log; the model was trained on single logs and answers such prompts otherwise");
         var texts = new Dictionary<string[], string[]>();
         foreach (var batch in s_batches)
         {
@@ -55,7 +56,7 @@ static class SpeculationTasks
             {
                 await section.Part($"{name}, {batch} together", async () =>
                 {
-                    var outcome = await Answer(loaded, prompts, mode, batch, bench.Few(3));
+                    var outcome = await Answer(loaded, prompts, mode, batch, bench.Few(2));
                     var title = $"{name}, {batch} at a time";
                     section.Add($"{title}: rate", "tok/s", outcome.Rates);
                     section.Add($"{title}: tokens a decoding pass", "tokens", [outcome.TokensPerPass]);
@@ -71,7 +72,7 @@ static class SpeculationTasks
                     {
                         section.Require(Check.AtLeast($"{title}: tokens a decoding pass", outcome.TokensPerPass, TargetDraft));
                     }
-                    else if (mode == SpeculationMode.Lookup && prompts == shown)
+                    else if (mode == SpeculationMode.Lookup)
                     {
                         section.Require(Check.AtLeast($"{title}: tokens a decoding pass", outcome.TokensPerPass, TargetLookup));
                     }
@@ -82,36 +83,47 @@ static class SpeculationTasks
         return section;
     }
 
-    /// <param name="repeats">Runs that are timed, after one that warms up.</param>
+    /// <param name="repeats">Runs that are timed; a few prompts warm up.</param>
     static async Task<Outcome> Answer(StreamModel model, string[] prompts, SpeculationMode mode, int batch, int repeats)
     {
-        var (results, rates) = (Array.Empty<InferenceResult>(), new List<double>());
-        for (var round = -1; round < repeats; round++)
+        var (results, rates) = (await AnswerAll(model, prompts[..Math.Min(batch, prompts.Length)], mode, batch), new List<double>());
+        for (var round = 0; round < repeats; round++)
         {
-            using var places = new SemaphoreSlim(batch);
             var start = Stopwatch.GetTimestamp();
-            results = await Task.WhenAll(prompts.Select(async prompt =>
-            {
-                await places.WaitAsync();
-                try
-                {
-                    return await model.SubmitAsync(new() { Prompt = prompt, Raw = true, MaxTokens = MostTokens, Sampling = new() { Temperature = 0 }, Speculate = mode });
-                }
-                finally
-                {
-                    places.Release();
-                }
-            }));
-            if (round >= 0)
-            {
-                rates.Add(results.Sum(r => r.TokenCount) / Stopwatch.GetElapsedTime(start).TotalSeconds);
-            }
+            results = await AnswerAll(model, prompts, mode, batch);
+            rates.Add(results.Sum(r => r.TokenCount) / Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
         // A pass that decodes makes one token and what it accepts; the first token came with the prompt.
         double accepted = results.Sum(r => r.AcceptedTokenCount);
         var passes = results.Sum(r => r.AcceptedPerPass > 0 ? r.AcceptedTokenCount / r.AcceptedPerPass : r.TokenCount - 1);
         return new([.. results.Select(r => r.Text)], rates, 1 + accepted / passes);
+    }
+
+    static async Task<InferenceResult[]> AnswerAll(StreamModel model, string[] prompts, SpeculationMode mode, int batch)
+    {
+        using var places = new SemaphoreSlim(batch);
+        return await Task.WhenAll(prompts.Select(async prompt =>
+        {
+            await places.WaitAsync();
+            try
+            {
+                return await model.SubmitAsync(new() { Prompt = prompt, Raw = true, MaxTokens = MostTokens, Sampling = new() { Temperature = 0 }, Speculate = mode });
+            }
+            finally
+            {
+                places.Release();
+            }
+        }));
+    }
+
+    /// <summary>The next task whose log is of the same program, as a person would choose an example; else the next one.</summary>
+    static (string Log, string Expected) ExampleFor((string Log, string Expected)[] tasks, int index)
+    {
+        var others = Enumerable.Range(1, tasks.Length).Select(i => tasks[(index + i) % tasks.Length]).ToArray();
+        return others.SkipLast(1).Where(t => Program(t.Log) == Program(tasks[index].Log)).Append(others[0]).First();
+
+        static string Program(string log) => log.Split(' ')[2];
     }
 
     static string Prompt(string log) => $"<|user|>{log}<|eot_id|><|assistant|>";
