@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using NvStream.Compute;
 using NvStream.Gguf;
 using NvStream.Models;
@@ -19,6 +18,7 @@ sealed class Scheduler : IDisposable
     readonly List<Sequence> _active = [];
     readonly Decoder _decoder;
     readonly WeightStore _weights;
+    readonly PassMeter _meter;
     readonly KvCache _cache;
     readonly Workspace _work;
     readonly KvPool _pool;
@@ -37,6 +37,7 @@ sealed class Scheduler : IDisposable
         _name = name;
         _decoder = decoder;
         _weights = weights;
+        _meter = new(weights, plan.ResidentBytes);
         _cache = cache;
         _work = work;
         _pool = new(cache.Tokens);
@@ -199,24 +200,20 @@ sealed class Scheduler : IDisposable
     PassFigures ForwardTimed()
     {
         var candidates = 0;
+        var isContinued = false;
         foreach (var sequence in _active)
         {
+            isContinued |= sequence.HasRun;
             if (sequence is { IsInPass: true, LogitIndex: >= 0 })
             {
                 candidates = Math.Max(candidates, sequence.Candidates);
             }
         }
 
-        var start = Stopwatch.GetTimestamp();
-        var (bytes, hostBytes, busy) = (_weights.BytesConsumed, _weights.HostBytesConsumed, _weights.StorageBusy);
-        var stall = _weights.StorageStall + _weights.DeviceStall;
+        _meter.Begin(isContinued);
         _decoder.Forward(_pass, _weights, _cache, _work, _abort.Token);
         _logits.Await(_work.Logits(_pass.LogitRows.Length), candidates);
-
-        bytes = _weights.BytesConsumed - bytes;
-        return new(
-            Stopwatch.GetElapsedTime(start), bytes, _weights.StorageStall + _weights.DeviceStall - stall, _weights.StorageBusy - busy,
-            _weights.LinkTime(bytes + _weights.HostBytesConsumed - hostBytes));
+        return _meter.End();
     }
 
     void RetireCancelled()

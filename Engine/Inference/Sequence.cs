@@ -21,9 +21,8 @@ sealed class Sequence
     // Unregistered, never disposed: disposal would wait for a callback that waits for the scheduler's lock.
     CancellationTokenRegistration _registration;
 
-    PassFigures _figures;
+    PassFigures _promptFigures;
     PassFigures _decodeFigures;
-    int _passes;
     long _started;
     TimeSpan _timeToFirstToken;
     volatile bool _isCancelled;
@@ -70,6 +69,9 @@ sealed class Sequence
             notify();
         });
 
+    /// <summary>Whether a pass has carried it to its end.</summary>
+    public bool HasRun => _promptFigures.Passes > 0;
+
     /// <summary>Whether the pass being made or run carries it.</summary>
     public bool IsInPass { get; private set; }
 
@@ -91,11 +93,13 @@ sealed class Sequence
     public void Account(in PassFigures pass)
     {
         IsInPass = false;
-        _figures += pass;
-        _passes++;
         if (IsDecoding)
         {
             _decodeFigures += pass;
+        }
+        else
+        {
+            _promptFigures += pass;
         }
     }
 
@@ -148,11 +152,10 @@ sealed class Sequence
 
         var generated = _count - _promptCount;
         var decoded = Math.Max(0, generated - 1);
-        var decodeTime = (duration - _timeToFirstToken).TotalSeconds;
 
         // Where no pass decoded, the prompt's passes stand for the bound.
-        var (boundTokens, bound) = decoded > 0 ? (decoded, _decodeFigures) : (generated, _figures);
-        var boundTime = Math.Max(Math.Max(bound.ReadTime.TotalSeconds, bound.LinkTime.TotalSeconds), bound.ComputeTime.TotalSeconds);
+        var all = _promptFigures + _decodeFigures;
+        var account = decoded > 0 ? new PassAccount(_decodeFigures, decoded) : new(all, generated);
         _completion.TrySetResult(new()
         {
             Model = model,
@@ -164,20 +167,21 @@ sealed class Sequence
             TokenCount = generated,
             TokenIds = _tokens[_promptCount.._count],
             TimeToFirstToken = _timeToFirstToken,
-            PromptRate = Rate(_promptCount, _timeToFirstToken.TotalSeconds),
-            DecodeRate = Rate(decoded, decodeTime),
+            PromptRate = Rates.Of(_promptCount, _timeToFirstToken),
+            DecodeRate = Rates.Of(decoded, duration - _timeToFirstToken),
             Duration = duration,
-            Passes = _passes,
-            TokensPerPass = _passes == 0 ? 0 : (double)generated / _passes,
-            BoundRate = Rate(boundTokens, boundTime),
-            BindingTerm = bound.BindingTerm,
-            BytesStreamed = _figures.Bytes,
-            StreamRate = Rate(_figures.Bytes, _figures.Duration.TotalSeconds),
-            StallFraction = Math.Min(1, Rate(_figures.Stall.TotalSeconds, _figures.Duration.TotalSeconds)),
+            Passes = all.Passes,
+            TokensPerPass = all.Passes == 0 ? 0 : (double)generated / all.Passes,
+            BoundRate = account.BoundRate,
+            BindingTerm = account.BindingTerm,
+            BytesStreamed = all.StorageBytes,
+            BytesFromHost = all.HostBytes,
+            StreamRate = Rates.Of(all.StorageBytes, all.Duration),
+            StallFraction = Math.Min(1, Rates.Of(all.Stall.TotalSeconds, all.Duration)),
+            Account = account,
+            PromptAccount = HasRun ? new(_promptFigures, Math.Min(_processed, _promptCount)) : null,
             Seed = _seed,
             InputObject = _request.InputObject,
         });
     }
-
-    static double Rate(double amount, double seconds) => seconds > 0 ? amount / seconds : 0;
 }
