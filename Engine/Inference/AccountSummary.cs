@@ -14,7 +14,6 @@ public sealed class AccountSummary
     PassFigures _promptSums;
     double _decoded;
     double _prompted;
-    long _accepted;
     long _end;
 
     public int Answers { get; private set; }
@@ -22,7 +21,11 @@ public sealed class AccountSummary
     /// <summary>Tokens of all answers.</summary>
     public long TokenCount { get; private set; }
 
+    /// <summary>Tokens that were proposed to be verified.</summary>
     public long DraftedTokenCount { get; private set; }
+
+    /// <summary>Those of them that became part of an answer.</summary>
+    public long AcceptedTokenCount { get; private set; }
 
     /// <summary>From when the summary was made to the last answer.</summary>
     public TimeSpan Elapsed => Answers == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_start, _end);
@@ -30,8 +33,8 @@ public sealed class AccountSummary
     /// <summary>Tokens of all answers per second of <see cref="Elapsed"/>.</summary>
     public double TotalRate => Rates.Of(TokenCount, Elapsed);
 
-    /// <summary>Of drafted tokens, those that became part of an answer, per pass that decoded.</summary>
-    public double AcceptedPerPass => _decodeSums.Passes == 0 ? 0 : (double)_accepted / _decodeSums.Passes;
+    /// <summary>Accepted tokens per pass that decoded.</summary>
+    public double AcceptedPerPass => _decodeSums.Passes == 0 ? 0 : (double)AcceptedTokenCount / _decodeSums.Passes;
 
     /// <summary>The passes in which answers grew; null where none did.</summary>
     public PassAccount? Decoding => _decodeSums.Passes == 0 ? null : new(_decodeSums, _decoded);
@@ -46,7 +49,7 @@ public sealed class AccountSummary
         Answers++;
         TokenCount += answer.TokenCount;
         DraftedTokenCount += answer.DraftedTokenCount;
-        _accepted += answer.AcceptedTokenCount;
+        AcceptedTokenCount += answer.AcceptedTokenCount;
         _end = Stopwatch.GetTimestamp();
         if (answer.PromptAccount is { } prompt)
         {
