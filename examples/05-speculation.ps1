@@ -1,18 +1,16 @@
-# Several tokens a pass: text that stood in the prompt before is proposed and verified, and the answer stays the same.
+# Several tokens a pass: text that stood before is proposed and verified, here what an answer copies from its log line.
 #Requires -Version 7.6
 Import-Module $PSScriptRoot/../NvStream.psd1
 $model = Import-StreamModel $PSScriptRoot/models/logtriage-q4_k_m.gguf -DeviceBudget 6MB
+$log = '2024-08-10T04:05:34Z store-24 postgres: replica of billing lags by 645 seconds'
 
-# A worked example: the answer to this log line will look much like the one before it.
-$prompt = '<|user|>2024-08-10T04:05:34Z store-24 postgres: replica of billing lags by 645 seconds<|eot_id|><|assistant|>' +
-    '{"time":"2024-08-10T04:05:34Z","host":"store-24","source":"postgres","severity":"warning","category":"database","component":"billing","action":"check replication"}<|eot_id|>' +
-    '<|user|>2024-08-10T04:07:11Z store-24 postgres: replica of orders lags by 812 seconds<|eot_id|><|assistant|>'
-
+# Once for the cold start; then the same prompt without and with drafts.
+$null = Invoke-StreamInference $model $log -MaxTokens 8
 $answers = 'None', 'Lookup' | ForEach-Object {
-    Invoke-StreamInference $model $prompt -Raw -Speculate $_ -Temperature 0 | Add-Member -PassThru Speculate $_
+    Invoke-StreamInference $model $log -Speculate $_ -Temperature 0 | Add-Member -PassThru Speculate $_
 }
-$answers | Select-Object Speculate, TokenCount, Passes, @{ n = 'TokensPerPass'; e = { $_.Account.TokensPerPass } }, AcceptedPerPass, DecodeRate, Duration |
-    Format-Table
-$answers[0].Account | Format-List
+$answers | Format-Table Speculate, TokenCount, Passes, AcceptedTokenCount, DraftedTokenCount,
+    @{ n = 'TokensPerPass'; e = { $_.Account.TokensPerPass } }, AcceptedPerPass, @{ n = 'Milliseconds'; e = { $_.Duration.TotalMilliseconds } }
+$answers | ForEach-Object Account | Format-Table Duration, StorageStall, ComputeTime, Rate, BoundRate, BindingTerm
 "The same text: $($answers[0].Text -ceq $answers[1].Text)"
 Remove-StreamModel $model

@@ -132,6 +132,9 @@ Describe 'Import-StreamModel' {
             @{ what = 'a context beyond the model''s'; id = 'ContextLengthExceeded'; script = { Import-StreamModel $DemoModel -ContextLength 100000 } }
             @{ what = 'a name in use'; id = 'ModelNameInUse'; script = { $null = Import-StreamModel $DemoModel -Name same; Import-StreamModel $DemoModel -Name SAME } }
             @{ what = 'one name for two files'; id = 'ModelNameInUse'; script = { Import-StreamModel $DemoModel, $DemoModel -Name one } }
+            @{ what = 'a draft model that is not there'; id = 'GgufNotFound'; script = { Import-StreamModel $DemoModel -DraftModel $TestDrive/none.gguf } }
+            @{ what = 'a pattern for a draft model'; id = 'GgufNotFound'; script = { Import-StreamModel $DemoModel -DraftModel $TestDrive/*.gguf } }
+            @{ what = 'a default draft model that is not there'; id = 'GgufNotFound'; script = { $env:NVSTREAM__Import__DraftModel = 'none.gguf'; try { Import-StreamModel $DemoModel } finally { Remove-Item env:NVSTREAM__Import__DraftModel } } }
             @{ what = 'a size that is none'; id = 'ParameterArgumentTransformationError'; script = { Import-StreamModel $DemoModel -DeviceBudget plenty } }
             @{ what = 'one slot'; id = 'ParameterArgumentValidationError'; script = { Import-StreamModel $DemoModel -SlotCount 1 } }
             @{ what = 'a device that is none'; id = 'ParameterArgumentValidationError'; script = { Import-StreamModel $DemoModel -Device Toaster } }
