@@ -13,9 +13,14 @@ namespace NvStream.Streaming;
 public sealed record PlanRequest(long DeviceBudget, int ContextLength, int? KvTokens = null, int? SlotCount = null, long HostBudget = 0, CompanionDemand? Companion = null);
 
 /// <summary>What a model that shares the device and the sequences takes of the budget.</summary>
-/// <param name="Bytes">Whatever the number of cells, in whole units of the device's.</param>
+/// <param name="Bytes">Whatever the number of cells, in bytes.</param>
 /// <param name="BytesPerCell">Of each cell of the KV pool.</param>
-public sealed record CompanionDemand(long Bytes, long BytesPerCell);
+public sealed record CompanionDemand(long Bytes, long BytesPerCell)
+{
+    /// <summary>Bytes in all, in whole units of the device's.</summary>
+    public long BytesFor(int cells, long granularity) =>
+        (MemoryCut.Up(Bytes) + MemoryCut.Up(BytesPerCell * cells) + granularity - 1) / granularity * granularity;
+}
 
 /// <summary>
 /// Splits a budget among KV cache, work space, slots and resident layers, so that as few bytes as possible move a pass.
