@@ -9,8 +9,8 @@ $null = Invoke-StreamInference $model $log -MaxTokens 8
 $answers = 'None', 'Lookup' | ForEach-Object {
     Invoke-StreamInference $model $log -Speculate $_ -Temperature 0 | Add-Member -PassThru Speculate $_
 }
-$answers | Format-Table Speculate, TokenCount, Passes, AcceptedTokenCount, DraftedTokenCount,
-    @{ n = 'TokensPerPass'; e = { $_.Account.TokensPerPass } }, AcceptedPerPass, @{ n = 'Milliseconds'; e = { $_.Duration.TotalMilliseconds } }
+$answers | Format-Table Speculate, TokenCount, Passes, @{ n = 'TokensPerPass'; e = { $_.Account.TokensPerPass } },
+    AcceptedPerPass, @{ n = 'Milliseconds'; e = { $_.Duration.TotalMilliseconds } }
 $answers | ForEach-Object Account | Format-Table Duration, StorageStall, ComputeTime, Rate, BoundRate, BindingTerm
 "The same text: $($answers[0].Text -ceq $answers[1].Text)"
 Remove-StreamModel $model
