@@ -147,18 +147,18 @@ public sealed class SpeculationTests
     public async Task Auto_takes_to_looking_up_where_passes_wait_for_bytes()
     {
         // A pass of copies that take milliseconds is as long with nine rows as with one.
-        using var device = new AsyncFakeDevice(mostCopyDelayMicroseconds: 10_000);
+        var device = new AsyncFakeDevice(mostCopyDelayMicroseconds: 4_000);
         using var model = StreamModel.LoadOn(
             Fixtures.DemoModel, new() { DeviceBudget = MemoryBudget.FromBytes(6 << 20), HostBudget = MemoryBudget.FromBytes(64 << 20), ContextLength = 512 },
             () => device, null, Token);
         Assert.True(model.HostLayerCount > 2, "some layers are copied in every pass");
         var tasks = ReadTasks();
         var (passes, tokens) = (0, 0);
-        for (var i = 0; i < 6; i++)
+        for (var i = 0; i < 4; i++)
         {
-            var request = Greedy with { Raw = true, Prompt = Example(tasks[i + 1]) + Prompt(tasks[i].Log), Speculate = SpeculationMode.Auto };
+            var request = Greedy with { Raw = true, Prompt = Example(tasks[i + 1]) + Prompt(tasks[i].Log), Speculate = SpeculationMode.Auto, MaxTokens = 60 };
             var answer = await model.SubmitAsync(request, Token);
-            Assert.Equal(answer.TokenCount - answer.AcceptedTokenCount, answer.Passes);
+            Assert.Equal((await model.SubmitAsync(request with { Speculate = SpeculationMode.None }, Token)).TokenIds, answer.TokenIds);
             (passes, tokens) = (passes + answer.Passes, tokens + answer.TokenCount);
         }
 
