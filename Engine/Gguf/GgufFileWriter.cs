@@ -1,5 +1,3 @@
-using Microsoft.Win32.SafeHandles;
-
 namespace NvStream.Gguf;
 
 /// <summary>Puts one file on the disk, or none.</summary>
@@ -35,13 +33,18 @@ static class GgufFileWriter
                 FileShare.None,
                 preallocationSize: options.Sparse ? 0 : length);
             created = true;
-            RandomAccess.Write(handle, header, 0);
-            if (!options.Sparse)
+            if (options.Sparse)
             {
-                WriteTensors(handle, tensors, data!, options, ref written);
+                RandomAccess.Write(handle, header, 0);
+                RandomAccess.SetLength(handle, length);
+                return path;
             }
 
-            RandomAccess.SetLength(handle, length);
+            using var writer = new AheadWriter(handle, path, length);
+            writer.Append(header);
+            WriteTensors(writer, tensors, data!, options, ref written);
+            writer.PadTo(length);
+            writer.Finish();
             return path;
         }
         catch (Exception error)
@@ -61,10 +64,11 @@ static class GgufFileWriter
     }
 
     static void WriteTensors(
-        SafeFileHandle handle, GgufTensor[] tensors, GgufTensorData data, GgufWriteOptions options, ref long written)
+        AheadWriter writer, GgufTensor[] tensors, GgufTensorData data, GgufWriteOptions options, ref long written)
     {
         foreach (var tensor in tensors)
         {
+            writer.PadTo(tensor.Offset);
             for (var done = 0L; done < tensor.Bytes;)
             {
                 options.CancellationToken.ThrowIfCancellationRequested();
@@ -75,7 +79,7 @@ static class GgufFileWriter
                         $"{bytes.Length} bytes were given for '{tensor.Name}' with {tensor.Bytes - done} to go");
                 }
 
-                RandomAccess.Write(handle, bytes, tensor.Offset + done);
+                writer.Append(bytes);
                 done += bytes.Length;
                 written += bytes.Length;
                 options.Progress?.Report(written);

@@ -1,3 +1,4 @@
+using System.Reflection;
 using NvStream.Compute;
 
 namespace NvStream.Benchmarks;
@@ -45,8 +46,12 @@ sealed record Machine(IReadOnlyList<(string Name, string Value)> Rows)
     {
         var hash = Tool.Output("git", "-C", repository, "rev-parse", "--short=12", "HEAD");
         var changes = Tool.Output("git", "-C", repository, "status", "--porcelain");
-        return hash is null ? "unknown" : changes is "" ? hash : hash + " with changes";
+        return hash is null ? Built() : changes is "" ? hash : hash + " with changes";
     }
+
+    /// <summary>A published program knows the commit that it was built from.</summary>
+    static string Built() =>
+        typeof(Machine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion is { } version ? $"built as {version}" : "unknown";
 
     static string Disk(string folder) =>
         Tool.Output("findmnt", "-n", "-o", "SOURCE,FSTYPE,OPTIONS", "--target", folder) is { } mount

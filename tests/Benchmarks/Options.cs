@@ -1,4 +1,5 @@
 using System.Globalization;
+using NvStream.Gguf;
 using NvStream.Storage;
 
 namespace NvStream.Benchmarks;
@@ -27,6 +28,10 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
         new("cuda-streaming", "streaming from pinned host memory against plain copies", Cuda.CudaStreaming.Measure),
         new("cuda-paths", "from a file into a GPU's memory against plain direct reads and a C program", b => Task.FromResult(Cuda.CudaPaths.Measure(b))),
         new("cuda-prediction", "the same with a GPU", b => Predictions.Measure(b, "Cuda", RouteKind.HostStaged)),
+        new("seventy-a", "70B under 24 GB, the rest in host memory: rates against what the link allows", Seventy.HostMemory.Measure),
+        new("seventy-b", "70B under 24 GB, 8 GB of host memory, the rest from storage", Seventy.HostAndStorage.Measure),
+        new("seventy-c", "70B under 24 GB, all the rest from storage, by two routes", Seventy.StorageOnly.Measure),
+        new("speculation", "the 200 log tasks with nobody, the text so far and a small model proposing tokens", SpeculationTasks.Measure),
         new("startup", "a published program from its start to the first text", Startup.Measure),
         new("import", "time of Import-Module in a fresh shell", Import.Measure),
     ];
@@ -39,6 +44,10 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
 
           --repeats N     values behind each median (default {DefaultRepeats})
           --threads N     compute threads of both programs of a comparison (default: cores)
+          --device NAME   of the seventy sections (default Cuda) and of speculation (default Auto)
+          --shape NAME    of the seventy sections' model (default 70B); budgets shrink with it
+          --block MIB     bytes of one read of the models that stream (default: the engine's)
+          --tasks N       of the 200 log tasks
           --json FILE     writes the report as JSON too
         """;
 
@@ -60,11 +69,27 @@ sealed record Options(IReadOnlyList<Measurement> Measurements, Bench Bench, stri
                     chosen.AddRange(s_known);
                     break;
                 case "--repeats" when number > 0:
-                    bench = bench with { Repeats = number };
+                    bench = bench with { Repeats = number, HasRepeats = true };
                     i++;
                     break;
                 case "--threads" when number > 0:
                     bench = bench with { Threads = number };
+                    i++;
+                    break;
+                case "--device" when value.Length > 0:
+                    bench = bench with { Device = value };
+                    i++;
+                    break;
+                case "--shape" when SyntheticModel.Shapes.Contains(value):
+                    bench = bench with { LargeShape = value };
+                    i++;
+                    break;
+                case "--block" when number is > 0 and < 1024:
+                    bench = bench with { BlockSize = number << 20 };
+                    i++;
+                    break;
+                case "--tasks" when number > 0:
+                    bench = bench with { Tasks = number };
                     i++;
                     break;
                 case "--json" when value.Length > 0:

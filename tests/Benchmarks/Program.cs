@@ -24,7 +24,7 @@ if (Options.Parse(args, out var problem) is not { } options)
 }
 
 var command = "dotnet run -c Release --project tests/Benchmarks -- " + string.Join(' ', args);
-var machine = Machine.Read(Bench.Repository, Bench.Cache);
+var machine = Machine.Read(Bench.Repository, Bench.Models);
 var report = new Report(Console.Out);
 report.Head(machine, command);
 foreach (var measurement in options.Measurements)
@@ -37,6 +37,13 @@ foreach (var measurement in options.Measurements)
     {
         var failed = new Section(measurement.Name, "could not be measured");
         failed.Skipped.Add(e is NvStreamException n ? $"{n.Message} {n.Remedy}" : e.Message);
+        report.Add(failed);
+    }
+    catch (Exception e)
+    {
+        // A fault of one measurement must not cost what the others find.
+        var failed = new Section(measurement.Name, "went wrong");
+        failed.Fail(e.ToString());
         report.Add(failed);
     }
 }

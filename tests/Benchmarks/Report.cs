@@ -9,7 +9,7 @@ sealed class Report(TextWriter output)
 
     readonly List<Section> _sections = [];
 
-    public bool IsEveryCheckMet => _sections.TrueForAll(s => s.Checks.TrueForAll(c => c.IsMet));
+    public bool IsEveryCheckMet => _sections.TrueForAll(s => s.Failures.Count == 0 && s.Checks.TrueForAll(c => c.IsMet));
 
     public void Head(Machine machine, string command)
     {
@@ -43,6 +43,7 @@ sealed class Report(TextWriter output)
             section.Conclusions.ForEach(output.WriteLine);
         }
 
+        section.Failures.ForEach(reason => output.WriteLine($"FAILED: {reason}"));
         section.Skipped.ForEach(reason => output.WriteLine($"SKIPPED: {reason}"));
         output.Flush();
     }

@@ -19,7 +19,7 @@ sealed class Session : IDisposable
     const int Attempts = 20;
 
     readonly StreamModel _model;
-    readonly Dictionary<(int Prompt, int Decode, int Sequence), string> _prompts = [];
+    readonly Dictionary<(int Prompt, int Decode, int Sequence), (int Attempt, bool IsProven)> _attempts = [];
 
     /// <param name="budget">Device memory in bytes; null for all that is needed.</param>
     public Session(
@@ -27,7 +27,7 @@ sealed class Session : IDisposable
         long hostBudget = 0)
     {
         var options = Options(bench, budget, context, cells, route) with { Device = device, HostBudget = MemoryBudget.FromBytes(hostBudget) };
-        _model = StreamModel.Load(path, options);
+        _model = StreamModel.Load(path, options with { BlockSize = bench.BlockSize ?? options.BlockSize });
     }
 
     public StreamModel Model => _model;
@@ -54,28 +54,51 @@ sealed class Session : IDisposable
         }
     }
 
-    /// <summary>Answers one prompt a sequence, all at once, greedily.</summary>
+    /// <summary>
+    /// Answers one prompt a sequence, all at once, greedily. Random weights may end an answer early: such a prompt is
+    /// replaced and all are answered once more.
+    /// </summary>
     /// <param name="prompt">Tokens of each prompt.</param>
     /// <param name="decode">Tokens to be decoded after the first one.</param>
     public async Task<Rates> Run(int prompt, int decode, int sequences = 1)
     {
-        var prompts = new string[sequences];
-        for (var s = 0; s < sequences; s++)
+        while (true)
         {
-            prompts[s] = await PromptFor(prompt, decode, s);
-        }
+            var keys = Enumerable.Range(0, sequences).Select(s => (prompt, decode, s)).ToArray();
+            var results = await Task.WhenAll(keys.Select(k => Submit(Text(prompt, k.s * Attempts + _attempts.GetValueOrDefault(k).Attempt), decode)));
+            if (results.FirstOrDefault(r => r.PromptTokenCount != prompt) is { } wrong)
+            {
+                throw new BenchmarkException($"a prompt of {wrong.PromptTokenCount} tokens was made, wanted {prompt}");
+            }
 
-        var results = await Task.WhenAll(prompts.Select(text => Submit(text, decode)));
-        if (results.FirstOrDefault(r => r.TokenCount != decode + 1) is { } cut)
-        {
-            throw new BenchmarkException($"an answer ended after {cut.TokenCount} tokens though the same prompt did not before");
-        }
+            foreach (var (key, result) in keys.Zip(results))
+            {
+                var (attempt, isProven) = _attempts.GetValueOrDefault(key);
+                var isWhole = result.TokenCount == decode + 1;
+                if (!isWhole && (isProven || attempt + 1 == Attempts))
+                {
+                    throw new BenchmarkException(isProven
+                        ? $"an answer ended after {result.TokenCount} tokens though the same prompt's did not before"
+                        : $"no prompt was found whose answer has {decode + 1} tokens");
+                }
 
+                _attempts[key] = isWhole ? (attempt, true) : (attempt + 1, false);
+            }
+
+            if (Array.TrueForAll(keys, k => _attempts[k].IsProven))
+            {
+                return RatesOf(results);
+            }
+        }
+    }
+
+    static Rates RatesOf(InferenceResult[] results)
+    {
         // The first sequence may begin a pass before the others; what the middle one saw is a pass with all of them.
         var rates = results.Select(r => r.DecodeRate).Order().ToArray();
         var first = results[0];
         return new(
-            first.PromptRate, rates[rates.Length / 2] * sequences, first.TimeToFirstToken.TotalSeconds, first.StreamRate, first.StallFraction);
+            first.PromptRate, rates[rates.Length / 2] * results.Length, first.TimeToFirstToken.TotalSeconds, first.StreamRate, first.StallFraction);
     }
 
     public void Dispose() => _model.Dispose();
@@ -90,38 +113,13 @@ sealed class Session : IDisposable
         Route = route,
     };
 
-    /// <summary>A prompt of the wanted length whose answer goes on for long enough: random weights may end one early.</summary>
-    async Task<string> PromptFor(int prompt, int decode, int sequence)
-    {
-        if (_prompts.TryGetValue((prompt, decode, sequence), out var known))
-        {
-            return known;
-        }
-
-        for (var attempt = 0; attempt < Attempts; attempt++)
-        {
-            var text = Text(prompt, sequence * Attempts + attempt);
-            var result = await Submit(text, decode);
-            if (result.PromptTokenCount != prompt)
-            {
-                throw new BenchmarkException($"a prompt of {result.PromptTokenCount} tokens was made, wanted {prompt}");
-            }
-
-            if (result.TokenCount == decode + 1)
-            {
-                return _prompts[(prompt, decode, sequence)] = text;
-            }
-        }
-
-        throw new BenchmarkException($"no prompt was found whose answer has {decode + 1} tokens");
-    }
-
     Task<InferenceResult> Submit(string prompt, int decode) => _model.SubmitAsync(new()
     {
         Prompt = prompt,
         Raw = true,
         MaxTokens = decode + 1,
         Sampling = new() { Temperature = 0 },
+        Speculate = SpeculationMode.None,
     });
 
     /// <summary>Single letters are a token each in the made-up vocabulary; the tokenizer puts one before them.</summary>
