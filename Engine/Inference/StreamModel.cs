@@ -47,7 +47,7 @@ public sealed class StreamModel : IDisposable
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassLogits));
         _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _prompts = new(model.File, model.Tokenizer);
-        _weights.Load(new LoadMeter(plan.ResidentBytes + plan.HostBytes, progress).Add, cancellationToken);
+        _weights.Load(new LoadMeter(plan, progress).Add, cancellationToken);
         var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
         _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Tokenizer.VocabularySize);
         LoadTime = Stopwatch.GetElapsedTime(start);
@@ -236,7 +236,11 @@ public sealed class StreamModel : IDisposable
 
         // Where the device's memory is host memory there is no tier between it and storage.
         var hostBudget = device.HostCopies is null ? 0 : options.HostBudget.Resolve(CpuInfo.FreeMemory, AutoHostShare);
-        return ResidencyPlanner.Plan(model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount, hostBudget));
+        var request = new PlanRequest(budget, context, options.KvTokens, options.SlotCount, hostBudget);
+        var plan = ResidencyPlanner.Plan(model.Spec, model.Layers, device, request);
+        return PlanProbe.Measure(device, model.Spec, ModelDemand.From("", model.Layers, plan), model.File.Path, options.Route) is { } rates
+            ? ResidencyPlanner.Plan(model.Spec, model.Layers, device, request with { Rates = rates })
+            : plan;
     }
 
     /// <summary>
@@ -323,10 +327,11 @@ public sealed class StreamModel : IDisposable
     }
 
     /// <summary>Turns loaded bytes into progress with a rate, a few times a second.</summary>
-    sealed class LoadMeter(long total, IProgress<LoadProgress>? progress)
+    sealed class LoadMeter(ResidencyPlan plan, IProgress<LoadProgress>? progress)
     {
         static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
+        readonly long _total = plan.ResidentBytes + plan.HostBytes;
         readonly long _start = Stopwatch.GetTimestamp();
         long _done;
         TimeSpan _last;
@@ -335,10 +340,11 @@ public sealed class StreamModel : IDisposable
         {
             _done += bytes;
             var elapsed = Stopwatch.GetElapsedTime(_start);
-            if (elapsed - _last >= Interval || _done == total)
+            if (elapsed - _last >= Interval || _done == _total)
             {
                 _last = elapsed;
-                progress?.Report(new("Loading resident layers", _done, total, _done / Math.Max(1e-9, elapsed.TotalSeconds)));
+                var activity = _done < plan.ResidentBytes || plan.HostBytes == 0 ? "Loading device memory" : "Loading host memory";
+                progress?.Report(new(activity, _done, _total, _done / Math.Max(1e-9, elapsed.TotalSeconds)));
             }
         }
     }
