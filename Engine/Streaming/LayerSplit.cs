@@ -61,8 +61,9 @@ sealed class LayerSplit
     /// the pass: while those of layers from host memory go by, what storage delivers has to wait in host memory. With
     /// d streamed layers from one that is read to the next, that is what it delivers in the time of d - 1 copies. Where
     /// storage sets the pace, reading a layer takes no less time than copying d, so less than a layer arrives meanwhile;
-    /// where the link does, storage may rest. Without layers from host memory nothing but a layer's own work holds up its
-    /// slot, and the blocks in flight are room enough.
+    /// where the link does, storage may rest. (Simulated, 25 of 40 layers read at 12 GB/s and copied at 25: 0.3 % behind
+    /// storage's own rate with one layer or two, 28 % without.) Where storage alone streams, nothing but a layer's own work
+    /// holds up its slot, and the blocks in flight are room enough.
     /// </summary>
     public long StagingBytes => HostBytes > 0 && StorageBytes > 0 ? SlotBytes : 0;
 

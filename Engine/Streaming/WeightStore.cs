@@ -17,6 +17,7 @@ public sealed class WeightStore : ILayerSource, IDisposable
     readonly DeviceMemory?[] _memory;
     readonly SlotBelt? _belt;
     readonly int _slotCount;
+    HostLayers? _host;
     double _linkRate;
 
     /// <summary>Allocates all device memory; <see cref="Load"/> fills it, and allocates what lies in host memory meanwhile.</summary>
@@ -75,19 +76,19 @@ public sealed class WeightStore : ILayerSource, IDisposable
         var inHost = LayersOf(Tier.Host).Select(i => (_layers[i].Name, _layers[i].Bytes)).ToList();
         if (inHost.Count == 0)
         {
-            LoadLayers(null, onLoaded, cancellationToken);
+            LoadLayers(onLoaded, cancellationToken);
         }
         else
         {
-            using var host = new HostLayers(_device.HostCopies!, inHost);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Failed);
+            _host = new(_device.HostCopies!, inHost);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _host.Failed);
             try
             {
-                LoadLayers(host, onLoaded, either.Token);
+                LoadLayers(onLoaded, either.Token);
             }
-            catch (OperationCanceledException) when (host.Failure is not null && !cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (_host.Failure is not null && !cancellationToken.IsCancellationRequested)
             {
-                ExceptionDispatchInfo.Throw(host.Failure);
+                ExceptionDispatchInfo.Throw(_host.Failure);
             }
         }
 
@@ -99,7 +100,7 @@ public sealed class WeightStore : ILayerSource, IDisposable
         _belt?.Start();
     }
 
-    void LoadLayers(HostLayers? host, Action<long> onLoaded, CancellationToken cancellationToken)
+    void LoadLayers(Action<long> onLoaded, CancellationToken cancellationToken)
     {
         // Two transfers in flight, so that the queue does not run dry between layers. The belt's fences are not in use
         // yet, and only the last one recorded is waited for.
@@ -113,7 +114,7 @@ public sealed class WeightStore : ILayerSource, IDisposable
             foreach (var i in LayersOf(Tier.Device).Concat(LayersOf(Tier.Host)))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                nextMemory = _memory[i] ??= host!.Take(cancellationToken);
+                nextMemory = _memory[i] ??= _host!.Take(cancellationToken);
                 if (_tiers[i] == Tier.Device)
                 {
                     next.Prepare(_layers[i].Extents.Extents, nextMemory.Address, _route.BlockSize, copyFence: fence);
@@ -191,6 +192,7 @@ public sealed class WeightStore : ILayerSource, IDisposable
     {
         _belt?.Dispose();
         Settle();
+        _host?.Dispose();
         Array.ForEach(_memory, m => m?.Dispose());
     }
 }
