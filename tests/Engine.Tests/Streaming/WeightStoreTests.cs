@@ -70,7 +70,7 @@ public sealed class WeightStoreTests
                 }
             };
             Assert.Equal("HostMemoryTooSmall", Assert.Throws<DeviceException>(() => rig.Store.Load(_ => { }, Token)).ErrorId);
-            Assert.InRange(begun, 1, 2);
+            Assert.InRange(begun, 0, 2);
             Assert.True(rig.Layers.Length > 3);
         }
 
