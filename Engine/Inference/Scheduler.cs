@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using NvStream.Compute;
 using NvStream.Gguf;
+using NvStream.Inference.Speculation;
 using NvStream.Models;
 using NvStream.Storage;
 using NvStream.Streaming;
@@ -25,6 +26,7 @@ sealed class Scheduler : IDisposable
     readonly Pass _pass;
     readonly Sampler _sampler;
     readonly LogitReader _logits;
+    readonly Speculator _speculator;
     readonly string _name;
     readonly Thread _thread;
     CancellationTokenSource _abort = new();
@@ -43,9 +45,17 @@ sealed class Scheduler : IDisposable
         _pass = new(plan.PassRows, plan.PassSequences, plan.PassLogits);
         _sampler = new(vocabularySize);
         _logits = new(device, plan.PassLogits, vocabularySize);
+        _speculator = new(plan.PassRows, plan.PassLogits);
         _active.Capacity = plan.PassSequences;
         _thread = new(Run) { IsBackground = true, Name = $"NvStream {name}" };
         _thread.Start();
+    }
+
+    /// <summary>The model that drafts, from the next pass on; null for none. Disposed by whoever made it, after the scheduler.</summary>
+    public DraftModel? Draft
+    {
+        get => _speculator.Model;
+        set => _speculator.Model = value;
     }
 
     public Task<InferenceResult> Submit(Sequence sequence, CancellationToken cancellationToken)
@@ -157,6 +167,7 @@ sealed class Scheduler : IDisposable
         // Read-ahead that failed while nobody asked for it gets a second chance.
         _weights.Reset(_hasFailed);
         _hasFailed = false;
+        _speculator.Propose(_active, _abort.Token);
         _pass.Clear();
         JoinAll(decoding: true);
         JoinAll(decoding: false);
@@ -182,6 +193,8 @@ sealed class Scheduler : IDisposable
                 sequence.Complete(_name, reason);
             }
         }
+
+        _speculator.Learn(_pass.DecodeRows == _pass.Rows ? _pass.Rows : 0, figures.Duration);
     }
 
     void JoinAll(bool decoding)

@@ -1,3 +1,5 @@
+using NvStream.Models;
+
 namespace NvStream.Streaming;
 
 /// <summary>What the user asked of a plan.</summary>
@@ -13,12 +15,13 @@ public sealed record PlanRequest(
     PlanRates? Rates = null);
 
 /// <summary>What a model that shares the device and the sequences takes of the budget.</summary>
-/// <param name="Bytes">Whatever the number of cells, in whole units of the device's.</param>
+/// <param name="Bytes">Whatever the number of cells, in bytes.</param>
 /// <param name="BytesPerCell">Of each cell of the KV pool.</param>
 public sealed record CompanionDemand(long Bytes, long BytesPerCell)
 {
-    /// <summary>Bytes it takes with so many cells, in whole units of the device's: its memory is reserved by itself.</summary>
-    public long BytesOf(long cells, long unit) => checked(Bytes + BytesPerCell * cells + unit - 1) / unit * unit;
+    /// <summary>Bytes in all, in whole units of the device's: its memory is reserved by itself.</summary>
+    public long BytesFor(long cells, long granularity) =>
+        checked(MemoryCut.Up(Bytes) + MemoryCut.Up(BytesPerCell * cells) + granularity - 1) / granularity * granularity;
 }
 
 /// <summary>How fast a pass's bytes arrive, and how fast its prompt rows are computed.</summary>

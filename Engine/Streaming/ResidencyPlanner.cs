@@ -50,7 +50,7 @@ public static class ResidencyPlanner
         var hostBudget = device.HostCopies is null ? 0 : request.HostBudget;
         var kvTokens = Math.Max(request.KvTokens ?? request.ContextLength, request.ContextLength);
         var kvBytes = MemoryCut.Up(KvCache.BytesOf(spec, kvTokens));
-        var companion = request.Companion?.BytesOf(kvTokens, unit) ?? 0;
+        var companion = request.Companion?.BytesFor(kvTokens, unit) ?? 0;
         var slots = request.SlotCount ?? DefaultSlots;
         var own = budget - companion;
 
@@ -143,7 +143,7 @@ public static class ResidencyPlanner
             {
                 KvTokens = (int)tokens,
                 KvBytes = MemoryCut.Up(KvCache.BytesOf(spec, tokens)),
-                CompanionBytes = companion?.BytesOf(tokens, plan.Granularity) ?? 0,
+                CompanionBytes = companion?.BytesFor(tokens, plan.Granularity) ?? 0,
             };
             (best, most) = tokens <= int.MaxValue && grown.TotalBytes <= plan.DeviceBudget ? (grown, most) : (best, tokens - 1);
         }

@@ -50,7 +50,7 @@ sealed class PassHarness : IDisposable
                 tokens[i] = (s * 7919 + (position + i) * 104729) % _spec.VocabularySize;
             }
 
-            _pass.Add(tokens, s * Context, position, wantsLogits: true, isDecoding: rows == 1);
+            _pass.Add(tokens, s * Context, position, logits: 1, isDecoding: rows == 1);
         }
 
         _decoder.Forward(_pass, _weights, _cache, _work, CancellationToken.None);

@@ -70,7 +70,7 @@ public sealed class ThreeTierPlanTests : IDisposable
                 var plan = Plan(shape, request with { DeviceBudget = least + (long)(random.NextDouble() * 1.2 * shape.Bytes) });
                 Check(shape, plan);
                 Assert.InRange(plan.KvTokens, Math.Max(context, cells ?? 0), int.MaxValue);
-                Assert.Equal(companion?.BytesOf(plan.KvTokens, _device.AllocationGranularity) ?? 0, plan.CompanionBytes);
+                Assert.Equal(companion?.BytesFor(plan.KvTokens, _device.AllocationGranularity) ?? 0, plan.CompanionBytes);
 
                 // As many whole layers as the host budget holds, were each as large as the largest.
                 var streamed = plan.Layers.Count(l => l.Tier != Tier.Device);
@@ -109,7 +109,7 @@ public sealed class ThreeTierPlanTests : IDisposable
         var companion = new CompanionDemand(GiB, 32 * 1024);
         var plan = Plan(shape, request with { Companion = companion });
         Check(shape, plan);
-        Assert.Equal(companion.BytesOf(plan.KvTokens, 65536), plan.CompanionBytes);
+        Assert.Equal(companion.BytesFor(plan.KvTokens, 65536), plan.CompanionBytes);
         Assert.Equal(0, alone.CompanionBytes);
         Assert.InRange(plan.ResidentBytes, alone.ResidentBytes - 3 * shape.LargestBytes, alone.ResidentBytes - GiB / 2);
         Assert.InRange(plan.ReservedBytes, 1, plan.DeviceBudget - plan.CompanionBytes);
@@ -125,7 +125,7 @@ public sealed class ThreeTierPlanTests : IDisposable
         Assert.Equal(0, plan.SlotCount);
         Assert.InRange(plan.KvTokens, 2049, 16 * 2048 - 1);
         var own = NvStream.Models.KvCache.BytesOf(shape.Spec, 1);
-        var oneMore = (own * (plan.KvTokens + 1) + 4095) / 4096 * 4096 + companion.BytesOf(plan.KvTokens + 1, 65536);
+        var oneMore = (own * (plan.KvTokens + 1) + 4095) / 4096 * 4096 + companion.BytesFor(plan.KvTokens + 1, 65536);
         Assert.InRange(plan.TotalBytes, 1, plan.DeviceBudget);
         Assert.True(plan.TotalBytes - plan.KvBytes - plan.CompanionBytes + oneMore > plan.DeviceBudget);
     }
@@ -136,7 +136,7 @@ public sealed class ThreeTierPlanTests : IDisposable
         var shape = PlannedShape.SeventyBillion;
         var alone = Assert.Throws<BudgetException>(() => Plan(shape, new(GiB, 4096)));
         var error = Assert.Throws<BudgetException>(() => Plan(shape, new(GiB, 4096, Companion: new(GiB, 1000))));
-        var bytes = new CompanionDemand(GiB, 1000).BytesOf(4096, 65536);
+        var bytes = new CompanionDemand(GiB, 1000).BytesFor(4096, 65536);
         Assert.Equal(alone.LeastBytes + bytes, error.LeastBytes);
         Assert.Contains($"{bytes} for the draft model", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("draft", alone.Message, StringComparison.Ordinal);
