@@ -117,7 +117,8 @@ public sealed class ImportStreamModelCommand : PathCmdlet
         }
 
         var plan = IsWhatIf ? Pump.Run(() => StreamModel.PlanOnly(path, options)) : null;
-        var what = $"Import '{path}' as '{options.Name}' on device {options.Device}{(plan is null ? "" : ", allocating " + ModelLoader.Describe(plan))}.";
+        var what = $"Import '{path}' as '{options.Name}' on device {options.Device}"
+            + (plan is null ? "." : ", allocating:" + string.Concat(ModelLoader.Describe(plan).Select(line => "\n  " + line)));
         if (!ShouldProcess(what, what, "Import-StreamModel"))
         {
             WriteObject(plan?.Layers, enumerateCollection: true);

@@ -175,9 +175,19 @@ Describe 'Import-StreamModel' {
             Get-StreamModel logtriage* | Should -BeNullOrEmpty
         }
 
-        It 'says what would be allocated' {
+        It 'says what would be allocated, use by use, and what would move' {
             $text = pwsh -NoProfile -Command "Import-Module '$Manifest'; Import-StreamModel '$DemoModel' -DeviceBudget 6MB -WhatIf | Out-Null" | Out-String
-            $text | Should -Match 'What if: .*allocating \d.* MB.*slots of the belt.*KV cache'
+            $text | Should -Match 'What if: .*allocating:'
+            $text | Should -Match 'MB of 6\.0 MB device memory: .*\d resident layers, .*2 slots of the belt, .*KV cache of \d+ tokens, .*work space for chunks of \d+ rows'
+            $text | Should -Match 'every pass: \d.* of \d layers from storage'
+            $text | Should -Not -Match 'host memory|draft model'
+        }
+
+        It 'says so where nothing would move' {
+            $text = pwsh -NoProfile -Command "Import-Module '$Manifest'; Import-StreamModel '$DemoModel' -DeviceBudget 1GB -WhatIf | Out-Null" | Out-String
+            $text | Should -Match '9 resident layers'
+            $text | Should -Match 'every pass: nothing moves'
+            $text | Should -Not -Match 'slots'
         }
 
         It 'obeys $WhatIfPreference' {

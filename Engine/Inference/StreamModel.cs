@@ -43,7 +43,7 @@ public sealed class StreamModel : IDisposable
         Device = device.Info is { Kind: not DeviceKind.Cpu } gpu ? $"{gpu.Kind}:{gpu.Index}" : "Cpu";
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
         var routing = new RouteOptions(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes);
-        (_routing, _threads) = (routing, options.Threads);
+        (_routing, _threads) = (routing with { StagingBytes = 0 }, options.Threads);
         var choice = ChooseRoute(options.Route, routing, cancellationToken);
         device.Reserve(plan.ReservedBytes);
         _route = owned.Add(StorageRoutes.Open(choice.Kind, model.File, device, routing));
@@ -52,7 +52,7 @@ public sealed class StreamModel : IDisposable
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassLogits));
         _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _prompts = new(model.File, model.Tokenizer);
-        _weights.Load(new LoadMeter(plan.ResidentBytes + plan.HostBytes, progress).Add, cancellationToken);
+        _weights.Load(new LoadMeter(plan.ResidentBytes, plan.HostBytes, progress).Add, cancellationToken);
         var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
         _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Tokenizer.VocabularySize);
         if (options.DraftModel is { } draft)
@@ -248,7 +248,7 @@ public sealed class StreamModel : IDisposable
                 _scheduler.Draft = null;
                 _draft?.Dispose();
                 _draft = null;
-                var meter = new LoadMeter(file.Layers.Sum(l => l.Bytes), progress);
+                var meter = new LoadMeter(file.Layers.Sum(l => l.Bytes), 0, progress);
                 var device = ComputeDevices.Open(Device, _threads);
                 _draft = Speculation.DraftModel.Load(file, device, _route.Kind, _routing, Plan.KvTokens, meter.Add, cancellationToken);
                 _scheduler.Draft = _draft;
@@ -303,8 +303,11 @@ public sealed class StreamModel : IDisposable
 
         // Where the device's memory is host memory there is no tier between it and storage.
         var hostBudget = device.HostCopies is null ? 0 : options.HostBudget.Resolve(CpuInfo.FreeMemory, AutoHostShare);
-        return ResidencyPlanner.Plan(
-            model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount, hostBudget, DraftDemand(model, device, options)));
+        var request = new PlanRequest(budget, context, options.KvTokens, options.SlotCount, hostBudget, DraftDemand(model, device, options));
+        var plan = ResidencyPlanner.Plan(model.Spec, model.Layers, device, request);
+        return PlanProbe.Measure(device, model.Spec, ModelDemand.From("", model.Layers, plan), model.File.Path, options.Route) is { } rates
+            ? ResidencyPlanner.Plan(model.Spec, model.Layers, device, request with { Rates = rates })
+            : plan;
     }
 
     static CompanionDemand? DraftDemand(ModelFile model, IComputeDevice device, ModelOptions options)
