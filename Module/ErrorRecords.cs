@@ -26,7 +26,7 @@ static class ErrorRecords
     static ErrorCategory Category(string errorId) => errorId switch
     {
         "GgufNotFound" or "ModelNotFound" or "PathNotFound" => ErrorCategory.ObjectNotFound,
-        "GgufInvalid" or "GgufTruncated" or "TokenizerInvalid" or "ChatTemplateFailed" or "ChatTemplateRejected" or "ConfigurationInvalid" => ErrorCategory.InvalidData,
+        "GgufInvalid" or "GgufTruncated" or "TokenizerInvalid" or "ChatTemplateFailed" or "ChatTemplateRejected" or "ConfigurationInvalid" or "DraftModelInvalid" => ErrorCategory.InvalidData,
         "GgufVersionUnsupported" or "ArchitectureUnsupported" or "TensorTypeUnsupported" or "TokenizerUnsupported" or "ChatTemplateUnsupported" => ErrorCategory.NotImplemented,
         "DeviceBudgetTooSmall" or "HostMemoryTooSmall" or "ContextLengthExceeded" or "ChatTemplateLimit" => ErrorCategory.LimitsExceeded,
         "RouteUnavailable" or "CudaUnavailable" => ErrorCategory.ResourceUnavailable,
@@ -36,7 +36,7 @@ static class ErrorRecords
         "ScratchFileFailed" => ErrorCategory.WriteError,
         "ModelNameInUse" => ErrorCategory.ResourceExists,
         "ModelDisposed" => ErrorCategory.InvalidOperation,
-        "PromptEmpty" or "ArgumentInvalid" or "DeviceUnknown" or "ChatTemplateMissing" => ErrorCategory.InvalidArgument,
+        "PromptEmpty" or "ArgumentInvalid" or "DeviceUnknown" or "ChatTemplateMissing" or "DraftModelMissing" => ErrorCategory.InvalidArgument,
         "PromptInvalid" => ErrorCategory.InvalidType,
         _ => ErrorCategory.NotSpecified,
     };

@@ -50,6 +50,14 @@ public sealed class ImportStreamModelCommand : PathCmdlet
         set => _options = _options with { HostBudget = value };
     }
 
+    [Parameter(HelpMessage = "GGUF file of a small model of the same vocabulary that drafts for this one, taken literally; it lives in the device budget.")]
+    [ValidateNotNullOrEmpty]
+    public string? DraftModel
+    {
+        get => _options.DraftModel;
+        set => _options = _options with { DraftModel = value };
+    }
+
     [Parameter(HelpMessage = "Slots in the belt of streamed layers; default by plan.")]
     [ValidateRange(2, 1024)]
     public int SlotCount
@@ -75,7 +83,7 @@ public sealed class ImportStreamModelCommand : PathCmdlet
 
     private protected override void Begin()
     {
-        _options = LoadDefaults().Apply(_options, IsGiven, WriteVerbose, WriteWarning);
+        _options = Complete(_options, LoadDefaults(), IsGiven);
         _loader = new(this, Pump, StopToken);
     }
 
@@ -109,7 +117,8 @@ public sealed class ImportStreamModelCommand : PathCmdlet
         }
 
         var plan = IsWhatIf ? Pump.Run(() => StreamModel.PlanOnly(path, options)) : null;
-        var what = $"Import '{path}' as '{options.Name}' on device {options.Device}{(plan is null ? "" : ", allocating " + ModelLoader.Describe(plan))}.";
+        var what = $"Import '{path}' as '{options.Name}' on device {options.Device}"
+            + (plan is null ? "." : ", allocating:" + string.Concat(ModelLoader.Describe(plan).Select(line => "\n  " + line)));
         if (!ShouldProcess(what, what, "Import-StreamModel"))
         {
             WriteObject(plan?.Layers, enumerateCollection: true);

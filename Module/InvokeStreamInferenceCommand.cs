@@ -16,6 +16,8 @@ public sealed class InvokeStreamInferenceCommand : StreamCmdlet
     StreamModel? _ownModel;
     PromptWindow? _window;
 
+    bool TakesDraft => Speculate is SpeculationMode.Auto or SpeculationMode.Draft;
+
     [Parameter(Position = 0, HelpMessage = "A model, a loaded model's name, or a GGUF file to import, use and release. May be left out when exactly one model is loaded.")]
     [ArgumentCompleter(typeof(ModelNameCompleter))]
     [ValidateNotNullOrEmpty]
@@ -107,6 +109,18 @@ public sealed class InvokeStreamInferenceCommand : StreamCmdlet
         set => _request = _request with { Stop = value };
     }
 
+    [Parameter(HelpMessage = "Who proposes tokens that a pass then verifies, several at once: Auto (what pays), None, Lookup (text that stood before) or Draft (a small model). The text is the same.")]
+    public SpeculationMode Speculate
+    {
+        get => _request.Speculate;
+        set => _request = _request with { Speculate = value };
+    }
+
+    [Parameter(HelpMessage = "A small model of the same vocabulary that drafts for this one: a GGUF file, or a loaded model, which means its file.")]
+    [ArgumentCompleter(typeof(ModelNameCompleter))]
+    [ValidateNotNullOrEmpty]
+    public object? DraftModel { get; set; }
+
     [Parameter(HelpMessage = "How many piped prompts share one pass over the weights; Auto lets memory decide.")]
     [AutoTransformation]
     [ValidateRange(0, 4096)]
@@ -144,19 +158,50 @@ public sealed class InvokeStreamInferenceCommand : StreamCmdlet
 
     StreamModel FindModel(StreamDefaults defaults)
     {
-        if (Model is null)
+        var draft = FindDraft();
+        var (loaded, file) = Model is null ? (TheOnlyModel(), "") : FindModel(Model);
+        if (loaded is null)
         {
-            var all = LoadedModels.All;
-            return all.Count == 1 ? all[0] : throw ModuleException.ModelAmbiguous(all);
+            return ImportOwn(file, draft, defaults);
         }
 
-        var (loaded, file) = FindModel(Model);
-        return loaded ?? ImportOwn(file, defaults);
+        if (draft is not null)
+        {
+            new DraftLoader(this, Pump, StopToken).Attach(loaded, draft);
+        }
+
+        return loaded;
     }
 
-    StreamModel ImportOwn(string file, StreamDefaults defaults)
+    static StreamModel TheOnlyModel()
     {
-        var options = defaults.Apply(new ModelOptions { Name = Path.GetFileNameWithoutExtension(file) }, _ => false, WriteVerbose, WriteWarning);
+        var all = LoadedModels.All;
+        return all.Count == 1 ? all[0] : throw ModuleException.ModelAmbiguous(all);
+    }
+
+    /// <summary>The file of the model that is to draft; null where none was named or none is wanted.</summary>
+    string? FindDraft()
+    {
+        if (DraftModel is null)
+        {
+            return null;
+        }
+
+        var (_, file) = FindModel(DraftModel);
+        if (!TakesDraft)
+        {
+            WriteWarning($"DraftModel is not used: Speculate is {Speculate}.");
+            return null;
+        }
+
+        return file;
+    }
+
+    StreamModel ImportOwn(string file, string? draft, StreamDefaults defaults)
+    {
+        var options = Complete(
+            new ModelOptions { Name = Path.GetFileNameWithoutExtension(file), DraftModel = draft }, defaults,
+            name => name == nameof(DraftModel) && (draft is not null || !TakesDraft));
         return _ownModel = new ModelLoader(this, Pump, StopToken).Load(file, options);
     }
 

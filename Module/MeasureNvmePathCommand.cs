@@ -108,7 +108,7 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
 
     private protected override void Begin()
     {
-        _options = LoadDefaults().Apply(_options, IsGiven, WriteVerbose, WriteWarning);
+        _options = Complete(_options, LoadDefaults(), IsGiven);
         var demand = Model is null ? null : DemandOf(Model);
         _request = _request with { Device = _options.Device, Model = demand, Log = line => Pump.Post(() => Write(() => WriteVerbose(line))) };
         if (demand is not null)

@@ -10,6 +10,7 @@ namespace NvStream.Commands;
 sealed class PromptWindow(StreamCmdlet cmdlet, WorkerPump pump, StreamModel model, int size, bool isLive, CancellationToken stopping)
 {
     readonly Queue<Answer> _answers = new();
+    readonly AccountSummary _summary = new();
 
     /// <summary>Hands in a prompt, waiting for the oldest answer where the window is full, and writes what is ready.</summary>
     public void Submit(GenerationRequest request)
@@ -29,12 +30,17 @@ sealed class PromptWindow(StreamCmdlet cmdlet, WorkerPump pump, StreamModel mode
         ShowText();
     }
 
-    /// <summary>Waits for and writes all that is left.</summary>
+    /// <summary>Waits for and writes all that is left, and says what all of it took.</summary>
     public void Finish()
     {
         while (_answers.Count > 0)
         {
             WriteNext();
+        }
+
+        foreach (var line in AccountTable.Lines(model, _summary))
+        {
+            cmdlet.WriteVerbose(line);
         }
     }
 
@@ -55,6 +61,7 @@ sealed class PromptWindow(StreamCmdlet cmdlet, WorkerPump pump, StreamModel mode
         }
 
         var result = answer.Task.GetAwaiter().GetResult();
+        _summary.Add(result);
         cmdlet.WriteDebug($"{result.PromptTokenCount} prompt tokens and {result.TokenCount} more in {result.Passes} passes: {result.FinishReason}, bound by {result.BindingTerm}.");
         cmdlet.WriteObject(result);
     }

@@ -79,6 +79,16 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
         StreamDefaults.FileIn(ModuleFolder),
         StreamDefaults.FileIn(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ApplicationData), "NvStream")));
 
+    /// <summary>What the caller has not given of how to load a model, from the users' defaults.</summary>
+    /// <exception cref="NvStreamException">ConfigurationInvalid; GgufNotFound for a draft model that is not there.</exception>
+    private protected ModelOptions Complete(ModelOptions options, StreamDefaults defaults, Func<string, bool> isGiven)
+    {
+        var filled = defaults.Apply(options, isGiven, WriteVerbose, WriteWarning);
+        return filled.DraftModel is not { } draft ? filled
+            : TryResolveFile(draft, out var file) ? filled with { DraftModel = file }
+            : throw GgufException.NotFound(draft);
+    }
+
     /// <summary>Loaded models by name or pattern; a name that is no pattern and matches none is a non-terminating error.</summary>
     private protected IReadOnlyList<StreamModel> FindModels(string name)
     {
@@ -94,6 +104,13 @@ public abstract class StreamCmdlet : PSCmdlet, IDisposable
     /// <summary>The full path of an existing file; false where there is none.</summary>
     bool TryResolveFile(string path, out string file)
     {
+        // Whatever the session's location is: on the drive of another provider this would be a path of that.
+        file = path;
+        if (Path.IsPathFullyQualified(path) && File.Exists(path))
+        {
+            return true;
+        }
+
         try
         {
             file = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);

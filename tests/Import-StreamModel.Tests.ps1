@@ -132,6 +132,9 @@ Describe 'Import-StreamModel' {
             @{ what = 'a context beyond the model''s'; id = 'ContextLengthExceeded'; script = { Import-StreamModel $DemoModel -ContextLength 100000 } }
             @{ what = 'a name in use'; id = 'ModelNameInUse'; script = { $null = Import-StreamModel $DemoModel -Name same; Import-StreamModel $DemoModel -Name SAME } }
             @{ what = 'one name for two files'; id = 'ModelNameInUse'; script = { Import-StreamModel $DemoModel, $DemoModel -Name one } }
+            @{ what = 'a draft model that is not there'; id = 'GgufNotFound'; script = { Import-StreamModel $DemoModel -DraftModel $TestDrive/none.gguf } }
+            @{ what = 'a pattern for a draft model'; id = 'GgufNotFound'; script = { Import-StreamModel $DemoModel -DraftModel $TestDrive/*.gguf } }
+            @{ what = 'a default draft model that is not there'; id = 'GgufNotFound'; script = { $env:NVSTREAM__Import__DraftModel = 'none.gguf'; try { Import-StreamModel $DemoModel } finally { Remove-Item env:NVSTREAM__Import__DraftModel } } }
             @{ what = 'a size that is none'; id = 'ParameterArgumentTransformationError'; script = { Import-StreamModel $DemoModel -DeviceBudget plenty } }
             @{ what = 'one slot'; id = 'ParameterArgumentValidationError'; script = { Import-StreamModel $DemoModel -SlotCount 1 } }
             @{ what = 'a device that is none'; id = 'ParameterArgumentValidationError'; script = { Import-StreamModel $DemoModel -Device Toaster } }
@@ -172,9 +175,19 @@ Describe 'Import-StreamModel' {
             Get-StreamModel logtriage* | Should -BeNullOrEmpty
         }
 
-        It 'says what would be allocated' {
+        It 'says what would be allocated, use by use, and what would move' {
             $text = pwsh -NoProfile -Command "Import-Module '$Manifest'; Import-StreamModel '$DemoModel' -DeviceBudget 6MB -WhatIf | Out-Null" | Out-String
-            $text | Should -Match 'What if: .*allocating \d.* MB.*slots of the belt.*KV cache'
+            $text | Should -Match 'What if: .*allocating:'
+            $text | Should -Match 'MB of 6\.0 MB device memory: .*\d resident layers, .*2 slots of the belt, .*KV cache of \d+ tokens, .*work space for chunks of \d+ rows'
+            $text | Should -Match 'every pass: \d.* of \d layers from storage'
+            $text | Should -Not -Match 'host memory|draft model'
+        }
+
+        It 'says so where nothing would move' {
+            $text = pwsh -NoProfile -Command "Import-Module '$Manifest'; Import-StreamModel '$DemoModel' -DeviceBudget 1GB -WhatIf | Out-Null" | Out-String
+            $text | Should -Match '9 resident layers'
+            $text | Should -Match 'every pass: nothing moves'
+            $text | Should -Not -Match 'slots'
         }
 
         It 'obeys $WhatIfPreference' {

@@ -20,7 +20,7 @@ Describe 'Invoke-StreamInference' {
             $result.TimeToFirstToken | Should -BeOfType [timespan]
             $result.TimeToFirstToken | Should -BeLessOrEqual $result.Duration
             $result.DecodeRate | Should -BeGreaterThan 0
-            $result.Passes | Should -BeGreaterOrEqual $result.TokenCount
+            $result.Passes | Should -BeGreaterOrEqual ($result.TokenCount - $result.AcceptedTokenCount)
             $result.StallFraction | Should -BeGreaterOrEqual 0
             $result.StallFraction | Should -BeLessOrEqual 1
             $result.BytesStreamed | Should -BeOfType [long]
@@ -65,6 +65,155 @@ Describe 'Invoke-StreamInference' {
             (Invoke-StreamInference @hot -Seed $first.Seed).Text | Should -BeExactly $first.Text
             $second = Invoke-StreamInference @hot -Seed ($first.Seed -bxor 1)
             $second.TokenIds | Should -Not -Be $first.TokenIds
+        }
+    }
+
+    Context 'the account' {
+        BeforeAll {
+            $small = Import-StreamModel $DemoModel -Name account -DeviceBudget 6MB
+            $lines = { param($records) $records.Where{ $_ -is [Management.Automation.VerboseRecord] }.ForEach{ $_.Message } }
+        }
+        AfterAll { Remove-StreamModel account }
+
+        It 'says of a pass which bytes came from where and what the time went to' {
+            $result = Invoke-StreamInference $small $Tasks[0].log -Temperature 0
+            foreach ($account in $result.Account, $result.PromptAccount) {
+                $account.PSTypeNames[0] | Should -Be 'NvStream.Inference.PassAccount'
+                $account.Duration | Should -BeOfType [timespan]
+                $account.ComputeTime + $account.StorageStall + $account.LinkStall | Should -Be $account.Duration
+                $account.DeviceBytes | Should -Be $small.Plan.ResidentBytes
+                $account.HostBytes | Should -Be $small.Plan.HostBytes
+                $account.StorageBytes | Should -Be $small.BytesPerPass
+                $account.StorageRate | Should -BeGreaterThan 0
+                $account.Rate | Should -BeGreaterThan 0
+            }
+            $result.Account.Passes + $result.PromptAccount.Passes | Should -Be $result.Passes
+            $result.Passes * $result.Account.StorageBytes | Should -Be $result.BytesStreamed
+            $result.Passes * $result.Account.HostBytes | Should -Be $result.BytesFromHost
+            $result.Account.BoundRate | Should -Be $result.BoundRate
+            $result.Account.BindingTerm | Should -Be $result.BindingTerm
+            $result.Account.TokensPerPass * $result.Account.Passes | Should -Be ($result.TokenCount - 1)
+        }
+
+        It 'is of the prompt where no token was decoded' {
+            $result = Invoke-StreamInference $small $Tasks[0].log -MaxTokens 1
+            $result.Account.Passes | Should -Be $result.Passes
+            $result.PromptAccount.Passes | Should -Be $result.Passes
+            $result.DecodeRate | Should -Be 0
+            $result.BoundRate | Should -BeGreaterThan 0
+        }
+
+        It 'shows in lists, readable' {
+            $text = Invoke-StreamInference $small $Tasks[0].log -Temperature 0 | Format-List | Out-String -Width 400
+            $text | Should -Match 'Account +: [\d.]+ t/s of at most [\d.]+ by \w+, .* tokens a pass; a pass: .* MB device, 0 host, .* MB NVMe, stalled'
+            $text | Should -Match 'AcceptedPerPass +: \d'
+            $text | Should -Match 'BytesFromHost +: 0 B'
+            (Invoke-StreamInference $small $Tasks[0].log -MaxTokens 9).Account | Out-String | Should -Match 'StorageRate +: [\d.]+ [KMG]?B/s'
+        }
+
+        It 'ends -Verbose as one table for all prompts' {
+            $all = & $lines @($Tasks + $Tasks | Invoke-StreamInference $small -Prompt { $_.log } -Temperature 0 -Verbose 4>&1)
+            $head = @($all -match '^account: 4 answers, \d+ tokens in .* t/s together\.$')
+            $head.Count | Should -Be 1
+            $table = $all[$all.IndexOf($head[0])..($all.Count - 1)]
+            ($table -match '^Prompts: .* tokens a pass, .* of at most .*, bound by \w+\.$').Count | Should -Be 1
+            ($table -match '^Decoding, means over \d+ passes, a shared pass counted for each answer:$').Count | Should -Be 1
+            ($table -match '^  device +\d.* [KM]B$').Count | Should -Be 1
+            ($table -match '^  host +0 B$').Count | Should -Be 1
+            ($table -match '^  NVMe +\d.* [KM]B +\d.*B/s +\d.*s$').Count | Should -Be 1
+            ($table -match '^Tokens a pass: \d').Count | Should -Be 1
+            $table[-1] | Should -Match '^Reached [\d.]+ t/s of at most [\d.]+ t/s an answer, bound by \w+\.$'
+            $table.ForEach{ $_.Length + 'VERBOSE: '.Length } | Should -Not -BeGreaterThan 100
+        }
+
+        It 'is of prompts where none was decoded, and left out where none was answered' {
+            $one = & $lines @(Invoke-StreamInference $small $Tasks[0].log -MaxTokens 1 -Verbose 4>&1)
+            $one | Should -Contain 'Prompts, means over 1 pass:'
+            $none = & $lines @(Invoke-StreamInference $small '' -Verbose -ErrorAction SilentlyContinue 4>&1)
+            $none -match 'means over' | Should -BeNullOrEmpty
+        }
+
+        It 'is not written without -Verbose' {
+            Invoke-StreamInference $small $Tasks[0].log -MaxTokens 2 4>&1 | ForEach-Object { $_ | Should -Not -BeOfType [Management.Automation.VerboseRecord] }
+        }
+    }
+
+    Context 'speculation' {
+        It 'gives the same text with -Speculate <_>' -ForEach 'None', 'Lookup', 'Auto' {
+            foreach ($task in $Tasks) {
+                $result = Invoke-StreamInference @greedy -Prompt $task.log -Speculate $_
+                $result.Text | Should -BeExactly $task.expected
+                $result.AcceptedTokenCount | Should -BeLessOrEqual $result.DraftedTokenCount
+                # Each pass makes one token and those it accepts; only the last may end with an accepted one.
+                $result.Account.TokensPerPass | Should -BeGreaterOrEqual (1 + $result.AcceptedPerPass - 1 / $result.Account.Passes - 1e-9)
+            }
+        }
+
+        It 'drafts nothing with -Speculate None' {
+            $result = Invoke-StreamInference @greedy -Prompt $Tasks[0].log -Speculate None
+            $result.DraftedTokenCount | Should -Be 0
+            $result.AcceptedPerPass | Should -Be 0
+            $result.Account.TokensPerPass | Should -Be 1
+        }
+
+        It 'gives the same text with a draft model given as <what>' -ForEach @(
+            @{ what = 'a path'; draft = { $DemoModel } }
+            @{ what = 'a loaded model'; draft = { $model } }
+            @{ what = 'a loaded model''s name'; draft = { $model.Name } }
+        ) {
+            $own = Import-StreamModel $DemoModel -Name drafted -DraftModel $DemoModel
+            try {
+                $result = Invoke-StreamInference $own $Tasks[0].log -Temperature 0 -Speculate Draft -DraftModel (& $draft)
+                $result.Text | Should -BeExactly $Tasks[0].expected
+                $result.AcceptedTokenCount | Should -BeGreaterThan 0
+                $own.DraftModel | Should -Be (Get-Item $DemoModel).FullName
+            } finally {
+                Remove-StreamModel $own
+            }
+        }
+
+        It 'imports a path with its draft model' {
+            $bytes = Get-LiveBytes
+            $result = Invoke-StreamInference $DemoModel $Tasks[0].log -Temperature 0 -Speculate Draft -DraftModel $DemoModel
+            $result.Text | Should -BeExactly $Tasks[0].expected
+            $result.AcceptedTokenCount | Should -BeGreaterThan 0
+            Get-LiveBytes | Should -Be $bytes
+        }
+
+        It 'says <id> for <what>' -ForEach @(
+            @{ what = 'no draft model'; id = 'DraftModelMissing'; script = { Invoke-StreamInference $model x -Speculate Draft } }
+            @{ what = 'a draft model of another vocabulary'; id = 'DraftModelInvalid'; script = { Invoke-StreamInference $model x -DraftModel (New-OtherModel $TestDrive/other.gguf) } }
+        ) {
+            Get-ErrorId $script | Should -Be $id
+        }
+
+        It 'warns that a draft model is not used with -Speculate <_>' -ForEach 'None', 'Lookup' {
+            $result = Invoke-StreamInference @greedy -Prompt $Tasks[0].log -Speculate $_ -DraftModel $model -WarningVariable warnings -WarningAction SilentlyContinue
+            $result.Text | Should -BeExactly $Tasks[0].expected
+            "$warnings" | Should -Be "DraftModel is not used: Speculate is $_."
+            $model.DraftModel | Should -BeNullOrEmpty
+        }
+
+        It 'takes a default of how to speculate from the environment' {
+            $env:NVSTREAM__Inference__Speculate = 'none'
+            try {
+                $all = @(Invoke-StreamInference @greedy -Prompt $Tasks[0].log -Verbose 4>&1)
+                "$all" | Should -Match "Speculate is 'none' by environment variable NVSTREAM__Inference__Speculate"
+                $env:NVSTREAM__Inference__Speculate = 'sometimes'
+                { Invoke-StreamInference $model x } | Should -Throw -ErrorId 'ConfigurationInvalid*' -ExpectedMessage '*Auto, None, Lookup, Draft*'
+            } finally {
+                Remove-Item env:NVSTREAM__Inference__Speculate
+            }
+        }
+
+        It 'leaves a default draft model alone that nobody would ask, and looks for one that somebody would' {
+            $env:NVSTREAM__Import__DraftModel = "$TestDrive/none.gguf"
+            try {
+                (Invoke-StreamInference $DemoModel $Tasks[0].log -Temperature 0 -Speculate None).Text | Should -BeExactly $Tasks[0].expected
+                Get-ErrorId { Invoke-StreamInference $DemoModel $Tasks[0].log } | Should -Be 'GgufNotFound'
+            } finally {
+                Remove-Item env:NVSTREAM__Import__DraftModel
+            }
         }
     }
 
@@ -181,6 +330,10 @@ Describe 'Invoke-StreamInference' {
             @{ what = 'MaxTokens 0'; id = 'ParameterArgumentValidationError'; script = { Invoke-StreamInference $model x -MaxTokens 0 } }
             @{ what = 'a negative temperature'; id = 'ParameterArgumentValidationError'; script = { Invoke-StreamInference $model x -Temperature -1 } }
             @{ what = 'TopP above 1'; id = 'ParameterArgumentValidationError'; script = { Invoke-StreamInference $model x -TopP 1.5 } }
+            @{ what = 'a draft model that is not there'; id = 'GgufNotFound'; script = { Invoke-StreamInference $model x -DraftModel ./none.gguf } }
+            @{ what = 'a draft model''s name that none has'; id = 'ModelNotFound'; script = { Invoke-StreamInference $model x -DraftModel none } }
+            @{ what = 'a draft model that is none'; id = 'ModelNotFound'; script = { Invoke-StreamInference $model x -DraftModel (Get-Date) } }
+            @{ what = 'a way to speculate that is none'; id = 'CannotConvertArgumentNoMessage'; script = { Invoke-StreamInference $model x -Speculate Guess } }
             @{ what = 'BatchSize below 0'; id = 'ParameterArgumentValidationError'; script = { Invoke-StreamInference $model x -BatchSize -1 } }
         ) {
             Get-ErrorId $script | Should -Be $id
@@ -230,6 +383,10 @@ Describe 'Invoke-StreamInference' {
         It 'completes a loaded model''s name' {
             $line = 'Invoke-StreamInference log'
             (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain 'logtriage-q4_k_m'
+            $line = 'Invoke-StreamInference x -DraftModel log'
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain 'logtriage-q4_k_m'
+            $line = 'Invoke-StreamInference x -Speculate '
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Sort-Object | Should -Be 'Auto', 'Draft', 'Lookup', 'None'
         }
     }
 

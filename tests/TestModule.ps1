@@ -54,6 +54,14 @@ function New-HugeModel([string]$Path) {
     $Path
 }
 
+# A small model of random weights and a vocabulary of its own.
+function New-OtherModel([string]$Path) {
+    $model = [Activator]::CreateInstance((Get-EngineType NvStream.Gguf.SyntheticModel))
+    $model.EmbeddingLength, $model.FeedForwardLength, $model.HeadCount, $model.KeyValueHeadCount, $model.LayerCount, $model.VocabularySize = 256, 512, 4, 2, 2, 2000
+    $null = $model.Write($Path, [Activator]::CreateInstance((Get-EngineType NvStream.Gguf.GgufWriteOptions)))
+    $Path
+}
+
 # Bytes of device memory that are allocated now, by the engine's own count.
 function Get-LiveBytes {
     (Get-EngineType NvStream.Compute.Cpu.CpuMemory).GetProperty('LiveBytes', [Reflection.BindingFlags]'Static,Public,NonPublic').GetValue($null)

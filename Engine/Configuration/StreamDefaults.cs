@@ -57,6 +57,7 @@ public sealed class StreamDefaults
             Device = import.Text(nameof(options.Device)) ?? options.Device,
             DeviceBudget = import.Size(nameof(options.DeviceBudget)) ?? options.DeviceBudget,
             HostBudget = import.Size(nameof(options.HostBudget)) ?? options.HostBudget,
+            DraftModel = import.Text(nameof(options.DraftModel)) ?? options.DraftModel,
             SlotCount = import.Int(nameof(options.SlotCount), 2) ?? options.SlotCount,
             Route = import.OneOf<RouteKind>(nameof(options.Route)) ?? options.Route,
             ContextLength = import.Int(nameof(options.ContextLength), 1) ?? options.ContextLength,
@@ -79,6 +80,7 @@ public sealed class StreamDefaults
         {
             System = inference.Text(nameof(request.System)) ?? request.System,
             MaxTokens = inference.Int(nameof(request.MaxTokens), 1) ?? request.MaxTokens,
+            Speculate = inference.OneOf<SpeculationMode>(nameof(request.Speculate)) ?? request.Speculate,
             Sampling = sampling with
             {
                 Temperature = inference.Number(nameof(sampling.Temperature), 0, 100) ?? sampling.Temperature,

@@ -29,4 +29,12 @@ public sealed class InferenceException : NvStreamException
 
     public static InferenceException Invalid(string what) => new(
         "ArgumentInvalid", what, "See Get-Help Invoke-StreamInference -Full for the ranges.");
+
+    public static InferenceException DraftModelMissing(string name) => new(
+        "DraftModelMissing",
+        $"Drafting was asked for, but no model drafts for '{name}'.",
+        "Give -DraftModel a small model of the same vocabulary, here or to Import-StreamModel, or use -Speculate Lookup or Auto.");
+
+    public static InferenceException DraftModelInvalid(string path, string what) => new(
+        "DraftModelInvalid", $"'{path}' cannot draft for this model: {what}.", "Use a smaller model of the same family, with the same vocabulary.");
 }

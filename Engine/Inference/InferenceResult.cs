@@ -18,7 +18,7 @@ public enum FinishReason
 
 /// <summary>
 /// An answer and what it cost. Times run from the first pass that carried the prompt. Figures of passes
-/// (<see cref="Passes"/>, <see cref="BytesStreamed"/>, <see cref="StreamRate"/>, <see cref="StallFraction"/>,
+/// (<see cref="Passes"/>, <see cref="BytesStreamed"/>, <see cref="BytesFromHost"/>, <see cref="StreamRate"/>, <see cref="StallFraction"/>,
 /// <see cref="BoundRate"/>) count every pass that this sequence took part in, whole, whoever shared it.
 /// </summary>
 public sealed record InferenceResult
@@ -63,7 +63,7 @@ public sealed record InferenceResult
     /// <summary>Accepted tokens per pass that decoded: what speculation added to the one token that such a pass always makes.</summary>
     public double AcceptedPerPass { get; init; }
 
-    /// <summary>Decode rate if reads and compute overlapped without a gap: tokens per pass / max(read time, compute time).</summary>
+    /// <summary>Decode rate if reads, copies and compute overlapped without a gap: tokens per pass / max(read time, link time, compute time).</summary>
     public required double BoundRate { get; init; }
 
     public required BindingTerm BindingTerm { get; init; }
@@ -71,11 +71,23 @@ public sealed record InferenceResult
     /// <summary>Weight bytes read from storage in these passes.</summary>
     public required long BytesStreamed { get; init; }
 
-    /// <summary>Bytes per second of pass time.</summary>
+    /// <summary>Weight bytes copied from page-locked host memory in these passes.</summary>
+    public required long BytesFromHost { get; init; }
+
+    /// <summary>Bytes from storage per second of pass time.</summary>
     public required double StreamRate { get; init; }
 
     /// <summary>Share of pass time in which compute waited for bytes, 0 to 1.</summary>
     public required double StallFraction { get; init; }
+
+    /// <summary>
+    /// Where time and bytes of a pass went, by the passes that decoded; where none did, by the prompt's.
+    /// <see cref="BoundRate"/> and <see cref="BindingTerm"/> are its.
+    /// </summary>
+    public required PassAccount Account { get; init; }
+
+    /// <summary>The same of the passes that took the prompt in, with its tokens; null where none has.</summary>
+    public PassAccount? PromptAccount { get; init; }
 
     public required ulong Seed { get; init; }
 

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using NvStream.Compute;
 using NvStream.Gguf;
+using NvStream.Inference.Speculation;
 using NvStream.Models;
 using NvStream.Storage;
 using NvStream.Streaming;
@@ -19,12 +19,14 @@ sealed class Scheduler : IDisposable
     readonly List<Sequence> _active = [];
     readonly Decoder _decoder;
     readonly WeightStore _weights;
+    readonly PassMeter _meter;
     readonly KvCache _cache;
     readonly Workspace _work;
     readonly KvPool _pool;
     readonly Pass _pass;
     readonly Sampler _sampler;
     readonly LogitReader _logits;
+    readonly Speculator _speculator;
     readonly string _name;
     readonly Thread _thread;
     CancellationTokenSource _abort = new();
@@ -37,15 +39,24 @@ sealed class Scheduler : IDisposable
         _name = name;
         _decoder = decoder;
         _weights = weights;
+        _meter = new(weights, plan.ResidentBytes);
         _cache = cache;
         _work = work;
         _pool = new(cache.Tokens);
         _pass = new(plan.PassRows, plan.PassSequences, plan.PassLogits);
         _sampler = new(vocabularySize);
         _logits = new(device, plan.PassLogits, vocabularySize);
+        _speculator = new(plan.PassRows, plan.PassLogits);
         _active.Capacity = plan.PassSequences;
         _thread = new(Run) { IsBackground = true, Name = $"NvStream {name}" };
         _thread.Start();
+    }
+
+    /// <summary>The model that drafts, from the next pass on; null for none. Disposed by whoever made it, after the scheduler.</summary>
+    public DraftModel? Draft
+    {
+        get => _speculator.Model;
+        set => _speculator.Model = value;
     }
 
     public Task<InferenceResult> Submit(Sequence sequence, CancellationToken cancellationToken)
@@ -157,6 +168,7 @@ sealed class Scheduler : IDisposable
         // Read-ahead that failed while nobody asked for it gets a second chance.
         _weights.Reset(_hasFailed);
         _hasFailed = false;
+        _speculator.Propose(_active, _abort.Token);
         _pass.Clear();
         JoinAll(decoding: true);
         JoinAll(decoding: false);
@@ -182,6 +194,8 @@ sealed class Scheduler : IDisposable
                 sequence.Complete(_name, reason);
             }
         }
+
+        _speculator.Learn(_pass.DecodeRows == _pass.Rows ? _pass.Rows : 0, figures.Duration);
     }
 
     void JoinAll(bool decoding)
@@ -199,24 +213,20 @@ sealed class Scheduler : IDisposable
     PassFigures ForwardTimed()
     {
         var candidates = 0;
+        var isContinued = false;
         foreach (var sequence in _active)
         {
+            isContinued |= sequence.HasRun;
             if (sequence is { IsInPass: true, LogitIndex: >= 0 })
             {
                 candidates = Math.Max(candidates, sequence.Candidates);
             }
         }
 
-        var start = Stopwatch.GetTimestamp();
-        var (bytes, hostBytes, busy) = (_weights.BytesConsumed, _weights.HostBytesConsumed, _weights.StorageBusy);
-        var stall = _weights.StorageStall + _weights.DeviceStall;
+        _meter.Begin(isContinued);
         _decoder.Forward(_pass, _weights, _cache, _work, _abort.Token);
         _logits.Await(_work.Logits(_pass.LogitRows.Length), candidates);
-
-        bytes = _weights.BytesConsumed - bytes;
-        return new(
-            Stopwatch.GetElapsedTime(start), bytes, _weights.StorageStall + _weights.DeviceStall - stall, _weights.StorageBusy - busy,
-            _weights.LinkTime(bytes + _weights.HostBytesConsumed - hostBytes));
+        return _meter.End();
     }
 
     void RetireCancelled()

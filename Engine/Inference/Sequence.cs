@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using NvStream.Inference.Speculation;
 using NvStream.Tokenization;
 
 namespace NvStream.Inference;
@@ -21,9 +22,8 @@ sealed class Sequence
     // Unregistered, never disposed: disposal would wait for a callback that waits for the scheduler's lock.
     CancellationTokenRegistration _registration;
 
-    PassFigures _figures;
+    PassFigures _promptFigures;
     PassFigures _decodeFigures;
-    int _passes;
     long _started;
     TimeSpan _timeToFirstToken;
     volatile bool _isCancelled;
@@ -43,6 +43,7 @@ sealed class Sequence
         _seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64(1, long.MaxValue);
         _state = new(_seed);
         Candidates = Sampler.CandidatesFor(request.Sampling);
+        Proposals = new(request.Speculate, capacity);
     }
 
     public Task<InferenceResult> Task => _completion.Task;
@@ -57,6 +58,22 @@ sealed class Sequence
 
     public bool IsDecoding => _count > _promptCount;
 
+    /// <summary>The prompt's tokens and those chosen.</summary>
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, _count);
+
+    public Proposals Proposals { get; }
+
+    /// <summary>Tokens that may be proposed: as many may be chosen, and the one that a pass always makes.</summary>
+    public int ProposalRoom => _tokens.Length - _count - 1;
+
+    /// <summary>Where proposed tokens go: right behind the sequence's own.</summary>
+    public Span<int> ProposalSpace => _tokens.AsSpan(_count, ProposalRoom);
+
+    public ReadOnlySpan<int> TokensWithProposals => _tokens.AsSpan(0, _count + Proposals.Count);
+
+    /// <summary>The random numbers of its next choices.</summary>
+    public SampleState State => _state;
+
     /// <summary>How many of a row's largest logits it chooses from; 0 for all.</summary>
     public int Candidates { get; }
 
@@ -70,10 +87,16 @@ sealed class Sequence
             notify();
         });
 
+    /// <summary>Whether a pass has carried it to its end.</summary>
+    public bool HasRun => _promptFigures.Passes > 0;
+
     /// <summary>Whether the pass being made or run carries it.</summary>
     public bool IsInPass { get; private set; }
 
-    /// <summary>Joins a pass that has room, with as many tokens as there is room for: the rest of the prompt, or the token last chosen.</summary>
+    /// <summary>
+    /// Joins a pass that has room: with as much of the rest of the prompt as there is room for, or with the token last
+    /// chosen and what has been proposed to follow it.
+    /// </summary>
     public void Join(Models.Pass pass)
     {
         IsInPass = true;
@@ -82,32 +105,71 @@ sealed class Sequence
             _started = Stopwatch.GetTimestamp();
         }
 
-        var rows = Math.Min(pass.FreeRows, _count - _processed);
-        LogitIndex = pass.Add(_tokens.AsSpan(_processed, rows), KvStart, _processed, wantsLogits: _processed + rows == _count, IsDecoding);
-        _processed += rows;
+        var rows = Math.Min(pass.FreeRows, _count + Proposals.Count - _processed);
+        var isLast = _processed + rows >= _count;
+        LogitIndex = pass.Add(_tokens.AsSpan(_processed, rows), KvStart, _processed, isLast ? 1 + Proposals.Count : 0, IsDecoding);
+        _processed = Math.Min(_processed + rows, _count);
     }
 
     /// <summary>Counts a pass that carried this sequence.</summary>
     public void Account(in PassFigures pass)
     {
         IsInPass = false;
-        _figures += pass;
-        _passes++;
         if (IsDecoding)
         {
             _decodeFigures += pass;
         }
+        else
+        {
+            _promptFigures += pass;
+        }
     }
 
-    /// <summary>Chooses the next token from the pass's logits; false when the answer has ended.</summary>
+    /// <summary>Chooses tokens from the pass's logits: the next one, and as long as it is the proposed one, one more. False when the answer has ended.</summary>
     public bool Advance(LogitReader logits, Sampler sampler, out FinishReason reason)
     {
-        var (row, options) = (LogitIndex, _request.Sampling);
-        var context = _tokens.AsSpan(0, _count);
+        var (isDecoding, known, proposed) = (IsDecoding, _count, Proposals.Count);
+        var accepted = 0;
+        bool goesOn;
+        for (var row = LogitIndex; ; row++)
+        {
+            var expected = accepted < proposed ? _tokens[_count] : -1;
+            var id = Choose(logits, row, sampler, _count, ref _state);
+            goesOn = Append(id, out reason);
+            if (id != expected)
+            {
+                break;
+            }
+
+            accepted++;
+            if (!goesOn)
+            {
+                break;
+            }
+        }
+
+        // What the cache holds beyond the accepted tokens is written over.
+        _processed = _count - 1;
         LogitIndex = -1;
-        var id = Candidates > 0
-            ? sampler.Next(logits.Ids(row), logits.Values(row), context, options, ref _state)
-            : sampler.Next(logits.All(row), context, options, ref _state);
+        if (isDecoding)
+        {
+            Proposals.Settle(known, accepted);
+        }
+
+        return goesOn;
+    }
+
+    /// <summary>The token that follows the first <paramref name="count"/>, by a row of logits.</summary>
+    public int Choose(LogitReader logits, int row, Sampler sampler, int count, ref SampleState state)
+    {
+        var context = _tokens.AsSpan(0, count);
+        return Candidates > 0
+            ? sampler.Next(logits.Ids(row), logits.Values(row), context, _request.Sampling, ref state)
+            : sampler.Next(logits.All(row), context, _request.Sampling, ref state);
+    }
+
+    bool Append(int id, out FinishReason reason)
+    {
         _tokens[_count++] = id;
         if (_count == _promptCount + 1)
         {
@@ -148,11 +210,10 @@ sealed class Sequence
 
         var generated = _count - _promptCount;
         var decoded = Math.Max(0, generated - 1);
-        var decodeTime = (duration - _timeToFirstToken).TotalSeconds;
 
         // Where no pass decoded, the prompt's passes stand for the bound.
-        var (boundTokens, bound) = decoded > 0 ? (decoded, _decodeFigures) : (generated, _figures);
-        var boundTime = Math.Max(Math.Max(bound.ReadTime.TotalSeconds, bound.LinkTime.TotalSeconds), bound.ComputeTime.TotalSeconds);
+        var all = _promptFigures + _decodeFigures;
+        var account = decoded > 0 ? new PassAccount(_decodeFigures, decoded) : new(all, generated);
         _completion.TrySetResult(new()
         {
             Model = model,
@@ -164,20 +225,24 @@ sealed class Sequence
             TokenCount = generated,
             TokenIds = _tokens[_promptCount.._count],
             TimeToFirstToken = _timeToFirstToken,
-            PromptRate = Rate(_promptCount, _timeToFirstToken.TotalSeconds),
-            DecodeRate = Rate(decoded, decodeTime),
+            PromptRate = Rates.Of(_promptCount, _timeToFirstToken),
+            DecodeRate = Rates.Of(decoded, duration - _timeToFirstToken),
             Duration = duration,
-            Passes = _passes,
-            TokensPerPass = _passes == 0 ? 0 : (double)generated / _passes,
-            BoundRate = Rate(boundTokens, boundTime),
-            BindingTerm = bound.BindingTerm,
-            BytesStreamed = _figures.Bytes,
-            StreamRate = Rate(_figures.Bytes, _figures.Duration.TotalSeconds),
-            StallFraction = Math.Min(1, Rate(_figures.Stall.TotalSeconds, _figures.Duration.TotalSeconds)),
+            Passes = all.Passes,
+            TokensPerPass = all.Passes == 0 ? 0 : (double)generated / all.Passes,
+            DraftedTokenCount = Proposals.Drafted,
+            AcceptedTokenCount = Proposals.Accepted,
+            AcceptedPerPass = Proposals.Passes == 0 ? 0 : (double)Proposals.Accepted / Proposals.Passes,
+            BoundRate = account.BoundRate,
+            BindingTerm = account.BindingTerm,
+            BytesStreamed = all.StorageBytes,
+            BytesFromHost = all.HostBytes,
+            StreamRate = Rates.Of(all.StorageBytes, all.Duration),
+            StallFraction = Math.Min(1, Rates.Of(all.Stall.TotalSeconds, all.Duration)),
+            Account = account,
+            PromptAccount = HasRun ? new(_promptFigures, Math.Min(_processed, _promptCount)) : null,
             Seed = _seed,
             InputObject = _request.InputObject,
         });
     }
-
-    static double Rate(double amount, double seconds) => seconds > 0 ? amount / seconds : 0;
 }

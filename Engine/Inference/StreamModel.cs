@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using NvStream.Compute;
 using NvStream.Compute.Cpu;
-using NvStream.Gguf;
+using NvStream.Inference.Speculation;
 using NvStream.Measurement;
 using NvStream.Models;
 using NvStream.Storage;
@@ -28,6 +28,10 @@ public sealed class StreamModel : IDisposable
     readonly Workspace _work;
     readonly Scheduler _scheduler;
     readonly PromptEncoder _prompts;
+    readonly RouteOptions _routing;
+    readonly int? _threads;
+    readonly Lock _attaching = new();
+    DraftModel? _draft;
     int _isDisposed;
 
     StreamModel(ModelFile model, IComputeDevice device, ModelOptions options, ResidencyPlan plan, Owned owned, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
@@ -39,6 +43,7 @@ public sealed class StreamModel : IDisposable
         Device = device.Info is { Kind: not DeviceKind.Cpu } gpu ? $"{gpu.Kind}:{gpu.Index}" : "Cpu";
         Name = options.Name ?? System.IO.Path.GetFileNameWithoutExtension(model.File.Path);
         var routing = new RouteOptions(BlockSize(plan, options), options.QueueDepth, plan.StagingBytes);
+        (_routing, _threads) = (routing with { StagingBytes = 0 }, options.Threads);
         var choice = ChooseRoute(options.Route, routing, cancellationToken);
         device.Reserve(plan.ReservedBytes);
         _route = owned.Add(StorageRoutes.Open(choice.Kind, model.File, device, routing));
@@ -47,9 +52,22 @@ public sealed class StreamModel : IDisposable
         _work = owned.Add(new Workspace(device, model.Spec, plan.PassRows, plan.PassLogits));
         _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
         _prompts = new(model.File, model.Tokenizer);
-        _weights.Load(new LoadMeter(plan.ResidentBytes + plan.HostBytes, progress).Add, cancellationToken);
+        _weights.Load(new LoadMeter(plan.ResidentBytes, plan.HostBytes, progress).Add, cancellationToken);
         var decoder = new Decoder(device, model.File, model.Spec, model.Layers);
         _scheduler = new(Name, device, decoder, _weights, _cache, _work, plan, model.Tokenizer.VocabularySize);
+        if (options.DraftModel is { } draft)
+        {
+            try
+            {
+                AttachDraft(draft, progress, cancellationToken);
+            }
+            catch
+            {
+                _scheduler.Dispose();
+                throw;
+            }
+        }
+
         LoadTime = Stopwatch.GetElapsedTime(start);
     }
 
@@ -169,6 +187,11 @@ public sealed class StreamModel : IDisposable
                 throw InferenceException.Invalid($"MaxTokens is {request.MaxTokens}, expected 1 or more.");
             }
 
+            if (request.Speculate == SpeculationMode.Draft && _draft is null)
+            {
+                throw InferenceException.DraftModelMissing(Name);
+            }
+
             var prompt = _prompts.Encode(request);
             if (prompt.Length == 0)
             {
@@ -189,16 +212,55 @@ public sealed class StreamModel : IDisposable
         }
     }
 
-    /// <summary>File of the model that drafts for this one; null where there is none.</summary>
-    public string? DraftModel { get; private set; }
+    /// <summary>Full path of the model that drafts for this one; null where there is none.</summary>
+    public string? DraftModel => _draft?.Path;
 
     /// <summary>
-    /// Lets a small model of the same vocabulary draft for this one, in what its budget has left; nothing happens where
-    /// that file drafts already. A plan leaves room for one that <see cref="ModelOptions.DraftModel"/> names.
+    /// Lets a small model of the same vocabulary draft for this one from the next pass on, in what its budget has left; in
+    /// place of one that does so already. A plan leaves room for the one that <see cref="ModelOptions.DraftModel"/> names.
     /// </summary>
-    /// <exception cref="NvStreamException">Bad file, another vocabulary, DeviceBudgetTooSmall.</exception>
-    public void AttachDraft(string path, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        throw new NotImplementedException();
+    /// <exception cref="NvStreamException">Bad file, DraftModelInvalid for another vocabulary, DeviceBudgetTooSmall.</exception>
+    public void AttachDraft(string path, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        lock (_attaching)
+        {
+            if (IsDisposed)
+            {
+                throw InferenceException.ModelDisposed(Name);
+            }
+
+            if (_draft?.Path == System.IO.Path.GetFullPath(path))
+            {
+                return;
+            }
+
+            var owned = new Owned();
+            try
+            {
+                var file = owned.Add(OpenDraft(path, _model, _device));
+                var demand = Speculation.DraftModel.DemandOf(file, _device).BytesFor(Plan.KvTokens, Plan.Granularity);
+                var room = Math.Max(Plan.CompanionBytes, Plan.DeviceBudget - Plan.ReservedBytes);
+                if (demand > room)
+                {
+                    throw BudgetException.DraftTooLarge(path, demand, room);
+                }
+
+                _scheduler.Draft = null;
+                _draft?.Dispose();
+                _draft = null;
+                var meter = new LoadMeter(file.Layers.Sum(l => l.Bytes), 0, progress);
+                var device = ComputeDevices.Open(Device, _threads);
+                _draft = Speculation.DraftModel.Load(file, device, _route.Kind, _routing, Plan.KvTokens, meter.Add, cancellationToken);
+                _scheduler.Draft = _draft;
+            }
+            catch
+            {
+                // A second disposal does nothing.
+                owned.Dispose();
+                throw;
+            }
+        }
+    }
 
     public void Dispose()
     {
@@ -208,7 +270,12 @@ public sealed class StreamModel : IDisposable
         }
 
         // The weights before the rest: they wait for what is still on its way to the device.
-        _scheduler.Dispose();
+        lock (_attaching)
+        {
+            _scheduler.Dispose();
+            _draft?.Dispose();
+        }
+
         _weights.Dispose();
         _work.Dispose();
         _cache.Dispose();
@@ -236,7 +303,43 @@ public sealed class StreamModel : IDisposable
 
         // Where the device's memory is host memory there is no tier between it and storage.
         var hostBudget = device.HostCopies is null ? 0 : options.HostBudget.Resolve(CpuInfo.FreeMemory, AutoHostShare);
-        return ResidencyPlanner.Plan(model.Spec, model.Layers, device, new(budget, context, options.KvTokens, options.SlotCount, hostBudget));
+        var request = new PlanRequest(budget, context, options.KvTokens, options.SlotCount, hostBudget, DraftDemand(model, device, options));
+        var plan = ResidencyPlanner.Plan(model.Spec, model.Layers, device, request);
+        return PlanProbe.Measure(device, model.Spec, ModelDemand.From("", model.Layers, plan), model.File.Path, options.Route) is { } rates
+            ? ResidencyPlanner.Plan(model.Spec, model.Layers, device, request with { Rates = rates })
+            : plan;
+    }
+
+    static CompanionDemand? DraftDemand(ModelFile model, IComputeDevice device, ModelOptions options)
+    {
+        if (options.DraftModel is not { } path)
+        {
+            return null;
+        }
+
+        using var draft = OpenDraft(path, model, device);
+        return Speculation.DraftModel.DemandOf(draft, device);
+    }
+
+    /// <exception cref="InferenceException">DraftModelInvalid.</exception>
+    static ModelFile OpenDraft(string path, ModelFile target, IComputeDevice device)
+    {
+        var draft = ModelFile.Open(path);
+        try
+        {
+            if (!draft.HasVocabularyOf(target))
+            {
+                throw InferenceException.DraftModelInvalid(path, $"its vocabulary is not that of '{target.File.Path}'");
+            }
+
+            draft.ReadLayers(device.Supports);
+            return draft;
+        }
+        catch
+        {
+            draft.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -255,91 +358,4 @@ public sealed class StreamModel : IDisposable
     }
 
     int CountBlocks(Tier tier) => Plan.Layers.Take(LayerCount).Count(l => l.Tier == tier);
-
-    /// <summary>What a file says about its model, before any device is chosen.</summary>
-    sealed class ModelFile : IDisposable
-    {
-        ModelFile(GgufFile file, ModelSpec spec, Tokenizer tokenizer)
-        {
-            File = file;
-            Spec = spec;
-            Tokenizer = tokenizer;
-        }
-
-        public GgufFile File { get; }
-
-        public ModelSpec Spec { get; }
-
-        public Tokenizer Tokenizer { get; }
-
-        /// <summary>Filled once the device that must take their types is known.</summary>
-        public LayerLayout[] Layers { get; private set; } = [];
-
-        public static ModelFile Open(string path)
-        {
-            var file = GgufFile.Open(path);
-            try
-            {
-                var spec = ModelSpec.FromGguf(file);
-                var tokenizer = Tokenizer.FromGguf(file.Metadata);
-
-                // Ids from the tokenizer index the embedding table.
-                return tokenizer.VocabularySize <= spec.VocabularySize
-                    ? new(file, spec, tokenizer)
-                    : throw GgufException.Invalid(
-                        path, 0, $"the vocabulary has {tokenizer.VocabularySize} tokens, but 'token_embd.weight' has {spec.VocabularySize} rows");
-            }
-            catch
-            {
-                file.Dispose();
-                throw;
-            }
-        }
-
-        public void ReadLayers(Func<TensorType, bool> isSupported) => Layers = LayerLayout.Read(File, Spec, isSupported);
-
-        public void Dispose() => File.Dispose();
-    }
-
-    /// <summary>What has been opened so far, for release in reverse when the rest fails.</summary>
-    sealed class Owned : IDisposable
-    {
-        readonly Stack<IDisposable> _items = new();
-
-        public T Add<T>(T item)
-            where T : IDisposable
-        {
-            _items.Push(item);
-            return item;
-        }
-
-        public void Dispose()
-        {
-            while (_items.TryPop(out var item))
-            {
-                item.Dispose();
-            }
-        }
-    }
-
-    /// <summary>Turns loaded bytes into progress with a rate, a few times a second.</summary>
-    sealed class LoadMeter(long total, IProgress<LoadProgress>? progress)
-    {
-        static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
-
-        readonly long _start = Stopwatch.GetTimestamp();
-        long _done;
-        TimeSpan _last;
-
-        public void Add(long bytes)
-        {
-            _done += bytes;
-            var elapsed = Stopwatch.GetElapsedTime(_start);
-            if (elapsed - _last >= Interval || _done == total)
-            {
-                _last = elapsed;
-                progress?.Report(new("Loading resident layers", _done, total, _done / Math.Max(1e-9, elapsed.TotalSeconds)));
-            }
-        }
-    }
 }

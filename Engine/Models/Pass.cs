@@ -33,13 +33,16 @@ public sealed class Pass(int maxRows, int maxSequences, int maxLogits)
 
     public void Clear() => Rows = DecodeRows = _sequenceCount = _logitCount = 0;
 
-    /// <summary>Adds consecutive tokens of a sequence; returns the index of its logits, or -1 where none are wanted.</summary>
+    /// <summary>Rows whose logits can still be wanted.</summary>
+    public int FreeLogits => _logitRows.Length - _logitCount;
+
+    /// <summary>Adds consecutive tokens of a sequence; returns the index of its first logits, or -1 where none are wanted.</summary>
     /// <param name="kvStart">The sequence's first cell in the KV pool.</param>
     /// <param name="firstPosition">Position of the first token in its sequence.</param>
-    /// <param name="wantsLogits">Whether the next token is to be chosen after the last of these.</param>
-    /// <param name="isDecoding">Whether the sequence chose these tokens; false for its prompt's.</param>
+    /// <param name="logits">After how many of the last of these tokens the next one is to be chosen.</param>
+    /// <param name="isDecoding">Whether these are tokens that the sequence chose, or such as were proposed behind them; false for its prompt's.</param>
     /// <exception cref="InvalidOperationException">A decoding sequence comes after one that is not.</exception>
-    public int Add(ReadOnlySpan<int> tokens, int kvStart, int firstPosition, bool wantsLogits, bool isDecoding = false)
+    public int Add(ReadOnlySpan<int> tokens, int kvStart, int firstPosition, int logits, bool isDecoding = false)
     {
         if (isDecoding && DecodeRows != Rows)
         {
@@ -54,12 +57,12 @@ public sealed class Pass(int maxRows, int maxSequences, int maxLogits)
             DecodeRows = Rows;
         }
 
-        if (!wantsLogits)
+        var first = _logitCount;
+        for (var row = Rows - logits; row < Rows; row++)
         {
-            return -1;
+            _logitRows[_logitCount++] = row;
         }
 
-        _logitRows[_logitCount] = Rows - 1;
-        return _logitCount++;
+        return logits == 0 ? -1 : first;
     }
 }

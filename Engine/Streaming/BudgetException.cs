@@ -15,4 +15,11 @@ public sealed class BudgetException : NvStreamException
         "DeviceBudgetTooSmall",
         $"A device budget of {budget} bytes is too small: this model needs at least {least} bytes ({breakdown}).",
         $"Give -DeviceBudget {least} or more, or lower -ContextLength.", least);
+
+    /// <param name="need">Bytes the model that drafts would take.</param>
+    /// <param name="room">Bytes the plan of the model it drafts for has left.</param>
+    public static BudgetException DraftTooLarge(string path, long need, long room) => new(
+        "DeviceBudgetTooSmall",
+        $"'{path}' needs {need} bytes to draft, and this model's plan has left {room} bytes of its budget.",
+        "Import the model with -DraftModel, so that its plan leaves room.", need);
 }

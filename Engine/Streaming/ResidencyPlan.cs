@@ -69,18 +69,20 @@ public sealed record ResidencyPlan
     /// <summary>Tokens a sequence may have.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>Bytes of the device that another model takes within the budget: the one that drafts.</summary>
+    /// <summary>Bytes of the device that another model takes within the budget, in whole units: the one that drafts.</summary>
     public long CompanionBytes { get; init; }
 
     internal static int LogitsOf(int rows, int sequences) => Math.Min(rows, 2 * sequences);
 
     public long SlotsBytes => SlotCount * SlotBytes;
 
-    /// <summary>Device memory that will be allocated: never above <see cref="DeviceBudget"/>.</summary>
-    public long TotalBytes => ResidentBytes + SlotsBytes + KvBytes + WorkspaceBytes;
+    /// <summary>Device memory that will be allocated, a companion's counted in: never above <see cref="DeviceBudget"/>.</summary>
+    public long TotalBytes => OwnBytes + CompanionBytes;
 
-    /// <summary>The same in whole units of the device's: what it is asked for.</summary>
-    public long ReservedBytes => (TotalBytes + Granularity - 1) / Granularity * Granularity;
+    /// <summary>What this model's device is asked for, in whole units; a companion reserves its own.</summary>
+    public long ReservedBytes => (OwnBytes + Granularity - 1) / Granularity * Granularity;
+
+    long OwnBytes => ResidentBytes + SlotsBytes + KvBytes + WorkspaceBytes;
 
     /// <summary>Bytes read from storage for one pass.</summary>
     public long BytesPerPass => Layers.Where(l => l.Tier == Tier.Storage).Sum(l => l.Bytes);

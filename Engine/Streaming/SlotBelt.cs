@@ -17,6 +17,7 @@ public sealed class SlotBelt : IDisposable
     readonly IComputeDevice _device;
     readonly IStorageRoute _route;
     readonly LayerLayout[] _cycle;
+    readonly Func<LayerLayout, nint>? _hostAddress;
     readonly nint[] _hostAddresses;
     readonly DeviceMemory _memory;
     readonly Transfer[] _slots;
@@ -24,14 +25,15 @@ public sealed class SlotBelt : IDisposable
     long _begun;
 
     /// <param name="cycle">The streamed layers in the order of the forward pass.</param>
-    /// <param name="hostAddress">Where a layer lies in pinned host memory; 0 for one that is read from storage.</param>
+    /// <param name="hostAddress">Where a layer lies in pinned host memory; 0 for one that is read from storage. Asked when the belt starts.</param>
     public SlotBelt(
         IComputeDevice device, IStorageRoute route, IEnumerable<LayerLayout> cycle, int slotCount, long slotBytes, Func<LayerLayout, nint>? hostAddress = null)
     {
         _device = device;
         _route = route;
         _cycle = [.. cycle];
-        _hostAddresses = [.. _cycle.Select(l => hostAddress?.Invoke(l) ?? 0)];
+        _hostAddress = hostAddress;
+        _hostAddresses = new nint[_cycle.Length];
         _slots = [.. Enumerable.Range(0, slotCount).Select(_ => new Transfer())];
         SlotBytes = slotBytes;
 
@@ -72,6 +74,11 @@ public sealed class SlotBelt : IDisposable
     /// <summary>Starts reading ahead; called once loading is over, and again after <see cref="Reset"/>.</summary>
     public void Start()
     {
+        for (var i = 0; i < _cycle.Length; i++)
+        {
+            _hostAddresses[i] = _hostAddress?.Invoke(_cycle[i]) ?? 0;
+        }
+
         // After a pass that was given up, its work may still be using the slots.
         while (_begun < _consumed + _slots.Length)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using NvStream.Compute;
 using NvStream.Models;
 using NvStream.Storage;
@@ -10,41 +11,36 @@ public sealed class WeightStore : ILayerSource, IDisposable
     readonly IComputeDevice _device;
     readonly IStorageRoute _route;
     readonly LayerLayout[] _layers;
-    readonly DeviceMemory?[] _resident;
-    readonly DeviceMemory?[] _host;
+    readonly Tier[] _tiers;
+
+    /// <summary>Of layers on the device and, once they are loaded, of those in host memory.</summary>
+    readonly DeviceMemory?[] _memory;
     readonly SlotBelt? _belt;
     readonly int _slotCount;
+    HostLayers? _host;
     double _linkRate;
 
-    /// <summary>Allocates everything; <see cref="Load"/> fills it.</summary>
+    /// <summary>Allocates all device memory; <see cref="Load"/> fills it, and allocates what lies in host memory meanwhile.</summary>
     public WeightStore(IComputeDevice device, IStorageRoute route, LayerLayout[] layers, ResidencyPlan plan)
     {
         _device = device;
         _route = route;
         _layers = layers;
-        _resident = new DeviceMemory?[layers.Length];
-        _host = new DeviceMemory?[layers.Length];
+        _tiers = [.. plan.Layers.Select(l => l.Tier)];
+        _memory = new DeviceMemory?[layers.Length];
         _slotCount = plan.SlotCount;
         try
         {
-            for (var i = 0; i < layers.Length; i++)
+            foreach (var i in LayersOf(Tier.Device))
             {
-                switch (plan.Layers[i].Tier)
-                {
-                    case Tier.Device:
-                        _resident[i] = device.Allocate(layers[i].Bytes, layers[i].Name);
-                        break;
-                    case Tier.Host:
-                        _host[i] = device.HostCopies!.AllocateHost(layers[i].Bytes, layers[i].Name);
-                        break;
-                }
+                _memory[i] = device.Allocate(layers[i].Bytes, layers[i].Name);
             }
 
             if (plan.SlotCount > 0)
             {
                 _belt = new(
-                    device, route, layers.Where((_, i) => plan.Layers[i].Tier != Tier.Device), plan.SlotCount, plan.SlotBytes,
-                    layer => _host[Array.IndexOf(layers, layer)]?.Address ?? 0);
+                    device, route, layers.Where((_, i) => _tiers[i] != Tier.Device), plan.SlotCount, plan.SlotBytes,
+                    layer => _memory[Array.IndexOf(layers, layer)]?.Address ?? 0);
             }
         }
         catch
@@ -68,12 +64,34 @@ public sealed class WeightStore : ILayerSource, IDisposable
 
     public TimeSpan StorageBusy => _belt?.StorageBusy ?? TimeSpan.Zero;
 
-    /// <summary>Reads the layers of device and host at the route's full rate, then lets the belt run.</summary>
-    /// <param name="onLoaded">Called with the bytes of each layer as it arrives.</param>
+    /// <summary>
+    /// Reads the layers of device and host at the route's full rate, then lets the belt run. Host memory is allocated by
+    /// the way, and its layers come last. Called once; after a failure only <see cref="Dispose"/> is left to call.
+    /// </summary>
+    /// <param name="onLoaded">Called with the bytes of each layer as it arrives: those on the device first, then those in host memory.</param>
     /// <exception cref="StorageException">StorageReadFailed.</exception>
+    /// <exception cref="DeviceException">HostMemoryTooSmall.</exception>
     public void Load(Action<long> onLoaded, CancellationToken cancellationToken)
     {
-        LoadLayers(onLoaded, cancellationToken);
+        var inHost = LayersOf(Tier.Host).Select(i => (_layers[i].Name, _layers[i].Bytes)).ToList();
+        if (inHost.Count == 0)
+        {
+            LoadLayers(onLoaded, cancellationToken);
+        }
+        else
+        {
+            _host = new(_device.HostCopies!, inHost);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _host.Failed);
+            try
+            {
+                LoadLayers(onLoaded, either.Token);
+            }
+            catch (OperationCanceledException) when (_host.Failure is not null && !cancellationToken.IsCancellationRequested)
+            {
+                ExceptionDispatchInfo.Throw(_host.Failure);
+            }
+        }
+
         if (_belt is not null && _device.HostCopies is { } copies)
         {
             _linkRate = LinkMeter.Measure(copies, _belt.FirstSlot, _belt.SlotBytes, _route.CopyFences);
@@ -93,16 +111,11 @@ public sealed class WeightStore : ILayerSource, IDisposable
         DeviceMemory? currentMemory = null, nextMemory = null;
         try
         {
-            for (var i = 0; i < _layers.Length; i++)
+            foreach (var i in LayersOf(Tier.Device).Concat(LayersOf(Tier.Host)))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                nextMemory = _resident[i] ?? _host[i];
-                if (nextMemory is null)
-                {
-                    continue;
-                }
-
-                if (_resident[i] is not null)
+                nextMemory = _memory[i] ??= _host!.Take(cancellationToken);
+                if (_tiers[i] == Tier.Device)
                 {
                     next.Prepare(_layers[i].Extents.Extents, nextMemory.Address, _route.BlockSize, copyFence: fence);
                 }
@@ -136,6 +149,9 @@ public sealed class WeightStore : ILayerSource, IDisposable
         }
     }
 
+    /// <summary>Layers whose home a tier is, in order.</summary>
+    IEnumerable<int> LayersOf(Tier tier) => Enumerable.Range(0, _layers.Length).Where(i => _tiers[i] == tier);
+
     /// <summary>A read that never ends may still write to the memory: that is then left allocated.</summary>
     static void LetGo(Transfer transfer, DeviceMemory? memory)
     {
@@ -146,17 +162,17 @@ public sealed class WeightStore : ILayerSource, IDisposable
         }
     }
 
-    public bool IsResident(int layer) => _resident[layer] is not null;
+    public bool IsResident(int layer) => _tiers[layer] == Tier.Device;
 
     public nint Acquire(int layer, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return _resident[layer]?.Address ?? _belt!.Acquire(_layers[layer], cancellationToken);
+        return IsResident(layer) ? _memory[layer]!.Address : _belt!.Acquire(_layers[layer], cancellationToken);
     }
 
     public void Release(int layer)
     {
-        if (_resident[layer] is null)
+        if (!IsResident(layer))
         {
             _belt!.Release();
         }
@@ -176,9 +192,7 @@ public sealed class WeightStore : ILayerSource, IDisposable
     {
         _belt?.Dispose();
         Settle();
-        foreach (var memory in _resident.Concat(_host))
-        {
-            memory?.Dispose();
-        }
+        _host?.Dispose();
+        Array.ForEach(_memory, m => m?.Dispose());
     }
 }

@@ -68,7 +68,8 @@ sealed class PassHarness : IDisposable
                 tokens[i] = (s * 7919 + (position + i) * 104729) % _spec.VocabularySize;
             }
 
-            _pass.Add(tokens, s * Context, position, wantsLogits: true, isDecoding);
+            // Proposed tokens are verified: the logits of every row that decodes are wanted.
+            _pass.Add(tokens, s * Context, position, logits: isDecoding ? rows : 1, isDecoding);
         }
 
         _weights.Reset();

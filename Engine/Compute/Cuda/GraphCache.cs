@@ -5,14 +5,19 @@ namespace NvStream.Compute.Cuda;
 /// <summary>
 /// Recorded stretches of passes. A stretch is issued when it is first seen, recorded when it is seen again (most pass
 /// shapes come in long rows, but a shape seen once is not worth a recording), and replayed in one call from then on.
+/// Stretches of a pass come together or not at all, so whole shapes are kept, and dropped.
 /// </summary>
 internal sealed class GraphCache(CudaContext context, CudaStream compute, CudaLauncher launcher, CudaAllocator allocator, bool isEnabled)
     : IDisposable
 {
-    /// <summary>Shapes kept: more come only where shapes do not repeat, and then nothing is lost by starting anew.</summary>
-    const int Most = 64;
+    /// <summary>
+    /// Shapes of passes kept: a recording takes device memory that no plan counts. Decoding changes between few shapes
+    /// (one row, and rows to verify), and batches end one sequence at a time.
+    /// </summary>
+    const int MostShapes = 16;
 
-    readonly Dictionary<Stretch, CudaGraph?> graphs = new(Most);
+    /// <summary>The shape used last at the end.</summary>
+    readonly List<Shape> shapes = new(MostShapes);
     int releases;
 
     public bool IsCapturing { get; private set; }
@@ -36,13 +41,9 @@ internal sealed class GraphCache(CudaContext context, CudaStream compute, CudaLa
             Clear();
         }
 
+        var graphs = GraphsOf(stretch.Rows, stretch.LogitRows);
         if (!graphs.TryGetValue(stretch, out var graph))
         {
-            if (graphs.Count == Most)
-            {
-                Clear();
-            }
-
             graphs.Add(stretch, null);
             issue();
             return;
@@ -84,13 +85,44 @@ internal sealed class GraphCache(CudaContext context, CudaStream compute, CudaLa
         }
     }
 
-    void Clear()
+    /// <summary>A shape's recordings; the shape that was not used for longest makes room for a new one.</summary>
+    Dictionary<Stretch, CudaGraph?> GraphsOf(int rows, int logitRows)
     {
-        foreach (var graph in graphs.Values)
+        for (var i = shapes.Count - 1; i >= 0; i--)
         {
-            graph?.Dispose();
+            var shape = shapes[i];
+            if (shape.Rows == rows && shape.LogitRows == logitRows)
+            {
+                shapes.RemoveAt(i);
+                shapes.Add(shape);
+                return shape.Graphs;
+            }
         }
 
-        graphs.Clear();
+        if (shapes.Count == MostShapes)
+        {
+            shapes[0].Drop();
+            shapes.RemoveAt(0);
+        }
+
+        shapes.Add(new(rows, logitRows, []));
+        return shapes[^1].Graphs;
+    }
+
+    void Clear()
+    {
+        shapes.ForEach(s => s.Drop());
+        shapes.Clear();
+    }
+
+    readonly record struct Shape(int Rows, int LogitRows, Dictionary<Stretch, CudaGraph?> Graphs)
+    {
+        public void Drop()
+        {
+            foreach (var graph in Graphs.Values)
+            {
+                graph?.Dispose();
+            }
+        }
     }
 }

@@ -39,6 +39,9 @@ sealed unsafe class AsyncFakeDevice : IComputeDevice
     /// <summary>Called with the number of each copy that is asked for, from 1.</summary>
     public Action<int>? OnCopy { set => _copies.OnCopy = value; }
 
+    /// <summary>Called with the number of each host block that is asked for from now on, from 1, by whoever asks.</summary>
+    public Action<int>? OnAllocateHost { set => _copies.OnAllocateHost = value; }
+
     public bool IsCopying => !_copies.IsIdle;
 
     /// <summary>Stretches that were replayed instead of issued.</summary>

@@ -14,6 +14,7 @@ sealed unsafe class FakeCopies : IHostCopies, IDisposable
     readonly Random _random;
     readonly int _mostDelay;
     int _copies;
+    int _allocations;
 
     public FakeCopies(AsyncFakeDevice device, int seed, int mostDelayMicroseconds)
     {
@@ -34,7 +35,17 @@ sealed unsafe class FakeCopies : IHostCopies, IDisposable
 
     public TimeSpan DeviceStall { get; set; }
 
-    public DeviceMemory AllocateHost(long bytes, string purpose) => Memory.Add(CpuMemory.Allocate(bytes, "Fake host", purpose));
+    public Action<int>? OnAllocateHost
+    {
+        get;
+        set => (field, _allocations) = (value, 0);
+    }
+
+    public DeviceMemory AllocateHost(long bytes, string purpose)
+    {
+        OnAllocateHost?.Invoke(Interlocked.Increment(ref _allocations));
+        return Memory.Add(CpuMemory.Allocate(bytes, "Fake host", purpose));
+    }
 
     public void Bind()
     {

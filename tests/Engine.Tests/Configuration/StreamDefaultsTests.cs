@@ -51,7 +51,7 @@ public sealed class StreamDefaultsTests : IDisposable
     {
         var file = Write("request", """
             { "Inference": { "System": "Be brief.", "MaxTokens": 9, "Temperature": 0.5, "TopK": 0, "TopP": 0.5, "MinP": 0.25,
-                             "RepeatPenalty": 1.25, "Seed": 18446744073709551615, "BatchSize": "Auto" } }
+                             "RepeatPenalty": 1.25, "Speculate": "lookup", "Seed": 18446744073709551615, "BatchSize": "Auto" } }
             """);
         var batchSize = 8;
         var request = StreamDefaults.Load(file).Apply(new GenerationRequest { Prompt = "" }, ref batchSize, _ => false);
@@ -61,7 +61,27 @@ public sealed class StreamDefaultsTests : IDisposable
         Assert.Equal(
             new SamplingOptions { Temperature = 0.5f, TopK = 0, TopP = 0.5f, MinP = 0.25f, RepeatPenalty = 1.25f, Seed = ulong.MaxValue },
             request.Sampling);
+        Assert.Equal(SpeculationMode.Lookup, request.Speculate);
         Assert.Equal(0, batchSize);
+    }
+
+    [Fact]
+    public void A_draft_model_is_a_default_of_imports_as_it_was_written()
+    {
+        var file = Write("draft", """{ "Import": { "DraftModel": "./small.gguf" } }""");
+        Assert.Equal("./small.gguf", StreamDefaults.Load(file).Apply(new ModelOptions(), _ => false).DraftModel);
+        var options = new ModelOptions { DraftModel = "other.gguf" };
+        Assert.Equal(options, StreamDefaults.Load(file).Apply(options, name => name == "DraftModel"));
+    }
+
+    [Fact]
+    public void A_way_to_speculate_that_is_none_names_those_that_are()
+    {
+        var file = Write("speculate", """{ "Inference": { "Speculate": "Guess" } }""");
+        var batchSize = 0;
+        var error = Assert.Throws<ConfigurationException>(
+            () => StreamDefaults.Load(file).Apply(new GenerationRequest { Prompt = "" }, ref batchSize, _ => false));
+        Assert.Contains("Auto, None, Lookup, Draft", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]

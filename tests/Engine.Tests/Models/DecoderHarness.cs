@@ -56,7 +56,7 @@ sealed class DecoderHarness : IDisposable
     public void Run(ReadOnlySpan<int> tokens, int position, bool isDecoding, Span<float> logits)
     {
         _pass.Clear();
-        _pass.Add(tokens, kvStart: 0, position, wantsLogits: true, isDecoding);
+        _pass.Add(tokens, kvStart: 0, position, logits: 1, isDecoding);
         _decoder.Forward(_pass, _weights, _cache, _work, TestContext.Current.CancellationToken);
         Device.Read(_work.Logits(1).Address, MemoryMarshal.AsBytes(logits));
     }

@@ -3,6 +3,7 @@ using NvStream.Gguf;
 using NvStream.Models;
 using NvStream.Storage;
 using NvStream.Streaming;
+using NvStream.Tests.Async;
 
 namespace NvStream.Tests.Streaming;
 
@@ -85,6 +86,33 @@ public sealed class SlotBeltTests
         Assert.Throws<OperationCanceledException>(() => belt.Acquire(cycle[0], cancel.Token));
         Assert.InRange(watch.ElapsedMilliseconds, 0, 4000);
         Assert.True(belt.StorageStall > TimeSpan.Zero);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Storage_reads_on_while_a_slot_is_taken_as_far_as_staging_goes(bool isStaged)
+    {
+        using var file = GgufFile.Open(Fixtures.DemoModel);
+        var device = new AsyncFakeDevice();
+        var layer = LayerLayout.Read(file, ModelSpec.FromGguf(file), device.Supports)[1];
+        var work = new TaskCompletionSource();
+        using (var route = StorageRoutes.Open(RouteKind.HostStaged, file, device, new(16384, 2, isStaged ? layer.Bytes : 0)))
+        using (var slot = device.Allocate(layer.Bytes, "slot"))
+        using (var transfer = new Transfer())
+        {
+            device.Await(work.Task);
+            transfer.Prepare(layer.Extents.Extents, slot.Address, route.BlockSize, device.RecordFence(0), route.CopyFences);
+            route.Begin(transfer);
+            Assert.Equal(isStaged, transfer.TryWait(isStaged ? 10_000 : 200));
+            Assert.NotEqual(true, transfer.Copied?.IsComplete);
+            work.SetResult();
+            transfer.Wait(Token);
+            transfer.Copied!.Wait();
+        }
+
+        device.Dispose();
+        Assert.Null(device.BrokenRule);
     }
 
     static LayerLayout[] Cycle(GgufFile file, CpuDevice device, int layers) =>
