@@ -69,7 +69,7 @@ sealed class PassHarness : IDisposable
             }
 
             // Proposed tokens are verified: the logits of every row that decodes are wanted.
-            _pass.Add(tokens, s * Context, position, logits: isDecoding ? rows : 1, isDecoding);
+            _pass.Add(tokens, s * Context, position, logits: isDecoding ? Math.Min(rows, _pass.FreeLogits) : 1, isDecoding);
         }
 
         _weights.Reset();
