@@ -113,7 +113,7 @@ public sealed class MeasureNvmePathCommand : StreamCmdlet
         _request = _request with { Device = _options.Device, Model = demand, Log = line => Pump.Post(() => Write(() => WriteVerbose(line))) };
         if (demand is not null)
         {
-            WriteVerbose($"{demand.Name}: {ModelLoader.Describe(demand.Plan)}.");
+            WriteVerbose($"{demand.Name}: {string.Join("; ", ModelLoader.Describe(demand.Plan))}.");
         }
         else if (IsGiven(nameof(DeviceBudget)) || IsGiven(nameof(HostBudget)))
         {

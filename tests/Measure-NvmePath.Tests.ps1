@@ -197,10 +197,10 @@ Describe 'Measure-NvmePath' {
             @(Measure-NvmePath @predict -Model (Get-Item $DemoModel))[0].PredictedTokenRate | Should -BeGreaterThan 0
             $model = Import-StreamModel $DemoModel -Name small -DeviceBudget 6MB
             $streams = Measure-NvmePath @predict -Model $model -Verbose 4>&1
-            "$streams" | Should -Match 'small: \d.* of a budget of 6\.0 MB'
+            "$streams" | Should -Match 'small: \d.* of 6\.0 MB device memory: '
             @($streams)[-1].PredictedTokenRate | Should -BeGreaterThan 0
             $whole = "$(Measure-NvmePath @predict -Model SMALL -DeviceBudget 100MB -Verbose 4>&1)"
-            $whole | Should -Match 'small: \d.* of a budget of 100\.0 MB.* 0 B streamed every pass'
+            $whole | Should -Match 'small: \d.* of 100\.0 MB device memory: .*every pass: nothing moves'
         }
 
         It 'warns of a budget without a model' {
