@@ -32,8 +32,8 @@ public sealed record ModelOptions
     /// <summary>Cells of the KV pool that all sequences share; null is ContextLength, and more where memory is left over.</summary>
     public int? KvTokens { get; init; }
 
-    /// <summary>Bytes of one read at most, a multiple of 4096; small layers are read in smaller blocks.</summary>
-    public int BlockSize { get; init; } = 1 << 20;
+    /// <summary>Bytes of one read at most, a multiple of 4096; layers of less than some hundred of them are read in smaller blocks.</summary>
+    public int BlockSize { get; init; } = 4 << 20;
 
     /// <summary>Reads in flight.</summary>
     public int QueueDepth { get; init; } = 8;

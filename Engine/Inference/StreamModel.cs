@@ -343,18 +343,20 @@ public sealed class StreamModel : IDisposable
     }
 
     /// <summary>
-    /// Layers of less than a few MiB, two at a time, are read in smaller blocks, so that the queue has as many reads in
-    /// flight as it takes; below 256 KiB a read costs more than it gains.
+    /// Layers of less than a few MiB, two at a time, are read in blocks of less than one, so that the queue has as many reads
+    /// in flight as it takes; below 256 KiB a read costs more than it gains. Larger blocks are for slots that hold the
+    /// queue's many times over, so that a layer's last blocks are not alone for long.
     /// </summary>
     static int BlockSize(ResidencyPlan plan, ModelOptions options)
     {
         const long Least = 256 * 1024;
+        const long Usual = 1 << 20;
 
         // Direct reads want no more than 4 KiB, but Windows does best with these.
         const long Unit = 64 * 1024;
         var largest = plan.SlotCount > 0 ? plan.SlotsBytes : 2 * plan.Layers.Max(l => l.Bytes);
-        var share = largest / options.QueueDepth / Unit * Unit;
-        return (int)Math.Min(options.BlockSize, Math.Max(Least, share));
+        var queues = Math.Max(Math.Min(Usual, largest / options.QueueDepth), largest / (4 * options.QueueDepth));
+        return (int)Math.Min(options.BlockSize, Math.Max(Least, queues / Unit * Unit));
     }
 
     int CountBlocks(Tier tier) => Plan.Layers.Take(LayerCount).Count(l => l.Tier == tier);

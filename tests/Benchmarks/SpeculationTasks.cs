@@ -35,8 +35,10 @@ static class SpeculationTasks
             ("nobody", plain, SpeculationMode.None),
             ("lookup", plain, SpeculationMode.Lookup),
             ("draft", plain, SpeculationMode.Draft),
+            ("auto", plain, SpeculationMode.Auto),
             ("worked example, nobody", shown, SpeculationMode.None),
             ("worked example, lookup", shown, SpeculationMode.Lookup),
+            ("worked example, auto", shown, SpeculationMode.Auto),
         ];
 
         using var loaded = StreamModel.Load(model, new()

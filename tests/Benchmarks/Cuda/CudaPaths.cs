@@ -21,7 +21,7 @@ static class CudaPaths
     /// <summary>The C program tries several ways, each a few times: together they read about what the others do.</summary>
     const int ProgramRuns = 8;
 
-    static readonly (int BlockSize, int Depth)[] s_settings = [(4 << 20, 8), (16 << 20, 4)];
+    static readonly (int BlockSize, int Depth)[] s_settings = [(1 << 20, 8), (4 << 20, 8), (16 << 20, 4)];
 
     public static Section Measure(Bench bench)
     {

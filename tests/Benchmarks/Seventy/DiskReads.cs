@@ -6,7 +6,7 @@ namespace NvStream.Benchmarks.Seventy;
 
 /// <summary>
 /// What the disk gives without the engine: a few threads, each of which reads a block directly, then the next one. The
-/// blocks follow each other in the file, and every run goes on where the last one stopped.
+/// blocks follow each other in the file, from a place that is another every time.
 /// </summary>
 sealed unsafe partial class DiskReads : IDisposable
 {
@@ -32,6 +32,7 @@ sealed unsafe partial class DiskReads : IDisposable
         }
 
         _blocks = RandomAccess.GetLength(_handle) / BlockBytes;
+        _next = Random.Shared.NextInt64(_blocks);
         _memory = (byte*)NativeMemory.AlignedAlloc((nuint)ThreadCount * BlockBytes, HugePage);
         _ = Advise(_memory, (nuint)ThreadCount * BlockBytes, AdviceHugePages);
         new Span<byte>(_memory, ThreadCount * BlockBytes).Clear();

@@ -11,6 +11,9 @@ sealed class RawRates(Section section, string path, string device, int repeats)
     const long CopyBytes = 256L << 20;
     const int CopyCount = 16;
 
+    static readonly TimeSpan s_readAhead = TimeSpan.FromSeconds(1.5);
+
+    readonly Series _between = new(section, $"{DiskReads.Description}, between runs", "GB/s");
     readonly List<double> _disk = [];
     readonly List<double> _link = [];
     readonly List<double> _memory = [];
@@ -23,6 +26,21 @@ sealed class RawRates(Section section, string path, string device, int repeats)
 
     /// <summary>Bytes per second at which the device reads its own memory.</summary>
     public double Memory => MedianOf(_memory);
+
+    /// <summary>The disk alone, between runs of a loaded model; bytes per second.</summary>
+    public async Task<double> DiskNow()
+    {
+        // The belt reads ahead until its slots are full; then the disk is free.
+        await Task.Delay(s_readAhead);
+        using var disk = new DiskReads(path);
+        var rate = disk.Run(DiskBytes);
+        _disk.Add(rate);
+        _between.Add(rate / 1e9);
+        return rate;
+    }
+
+    /// <summary>Puts into the section what <see cref="DiskNow"/> found.</summary>
+    public void Close() => _between.Close();
 
     /// <param name="when">"before", for the report.</param>
     public async Task Measure(string when)

@@ -87,7 +87,7 @@ sealed class Scenario : IDisposable
             PageCache.Evict(handle, 0, RandomAccess.GetLength(handle));
         }
 
-        var session = new Session(Path, _bench, Budget, device: Device, hostBudget: hostBudget, route: IsCpu ? RouteKind.HostDirect : route);
+        var session = new Session(Path, _bench, Budget - (route == RouteKind.CuFileCompat ? CuFileBytes() : 0), device: Device, hostBudget: hostBudget, route: IsCpu ? RouteKind.HostDirect : route);
         var model = session.Model;
         var (plan, bytes) = (model.Plan, model.Plan.ResidentBytes + model.Plan.HostBytes);
         Section.Notes.Add(
@@ -107,6 +107,7 @@ sealed class Scenario : IDisposable
     public async Task End()
     {
         _isDone = true;
+        Rates.Close();
         if (_card is not null && _scale == 1)
         {
             var most = (_card.TakeMost() - _card.Before) / (double)(1L << 30);
@@ -117,18 +118,24 @@ sealed class Scenario : IDisposable
     }
 
     /// <summary>Passes per second if the slowest of disk, link and device memory never paused; says which one it is.</summary>
-    public double Bound(ResidencyPlan plan)
+    /// <param name="diskRate">Bytes per second; null for the median of all that was measured.</param>
+    public double Bound(ResidencyPlan plan, double? diskRate = null)
     {
         var host = plan.HostBytes;
         var storage = plan.BytesPerPass;
+        var disk = diskRate ?? Rates.Disk;
         (string Name, double Seconds)[] terms =
         [
-            ("storage", Rates.Disk > 0 ? storage / Rates.Disk : 0),
+            ("storage", disk > 0 ? storage / disk : 0),
             ("link", Rates.Link > 0 ? (host + storage) / Rates.Link : 0),
             ("device memory", Rates.Memory > 0 ? (plan.Layers.Sum(l => l.Bytes)) / Rates.Memory : 0),
         ];
         var slowest = terms.MaxBy(t => t.Seconds);
-        Section.Notes.Add($"bound of a pass: {string.Join(", ", terms.Select(t => $"{t.Name} {t.Seconds * 1e3:F1} ms"))}; the {slowest.Name}'s counts");
+        if (diskRate is null)
+        {
+            Section.Notes.Add($"bound of a pass: {string.Join(", ", terms.Select(t => $"{t.Name} {t.Seconds * 1e3:F1} ms"))}; the {slowest.Name}'s counts");
+        }
+
         return slowest.Seconds > 0 ? 1 / slowest.Seconds : throw new BenchmarkException("no raw rate was measured");
     }
 
@@ -140,6 +147,34 @@ sealed class Scenario : IDisposable
         }
 
         _card?.Dispose();
+    }
+
+    /// <summary>What cuFile takes of the card for itself once it has read something.</summary>
+    long CuFileBytes()
+    {
+        const int bytes = 64 << 20;
+        if (_card is null)
+        {
+            return 0;
+        }
+
+        using var device = ComputeDevices.Open(Device);
+        using var memory = device.Allocate(bytes, "cuFile");
+        using var handle = File.OpenHandle(Path);
+        var before = _card.Used;
+        using var route = StorageRoutes.Open(RouteKind.CuFileCompat, [new StoredFile(Path, RandomAccess.GetLength(handle), handle)], device, new(4 << 20, 8));
+        route.Attach(memory);
+        using (var transfer = new Transfer())
+        {
+            transfer.Prepare([new(0, 0, bytes)], memory.Address, route.BlockSize);
+            route.Begin(transfer);
+            transfer.Wait(CancellationToken.None);
+        }
+
+        var taken = Math.Max(0, _card.Used - before);
+        route.Detach(memory);
+        Section.Notes.Add($"cuFile takes {taken >> 20} MiB of the card for itself");
+        return taken;
     }
 
     /// <summary>What the driver takes for a context with one kernel loaded.</summary>
