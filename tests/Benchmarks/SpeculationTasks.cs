@@ -10,6 +10,9 @@ static class SpeculationTasks
     const string FixturesVariable = "NVSTREAM_FIXTURES";
     const double TargetDraft = 4;
     const double TargetLookup = 1.2;
+
+    /// <summary>Of the rate with nobody proposing: Auto has to find out what does not pay.</summary>
+    const double TargetAuto = 0.9;
     const int Context = 512;
     const int MostTokens = 110;
 
@@ -52,6 +55,7 @@ static class SpeculationTasks
         section.Notes.Add($"{Path.GetFileName(model)}, drafted for by {Path.GetFileName(draft)}; device {loaded.Device}, all resident; {tasks.Length} tasks; tokens a second of the whole run, prompts counted in");
         section.Notes.Add("worked example: another task of the same program and its answer stand before the log; the model was trained on single logs and answers such prompts otherwise");
         var texts = new Dictionary<string[], string[]>();
+        var alone = new Dictionary<(string[] Prompts, int Batch), Sample>();
         foreach (var batch in s_batches)
         {
             foreach (var (name, prompts, mode) in runs)
@@ -60,7 +64,7 @@ static class SpeculationTasks
                 {
                     var outcome = await Answer(loaded, prompts, mode, batch, bench.Few(2));
                     var title = $"{name}, {batch} at a time";
-                    section.Add($"{title}: rate", "tok/s", outcome.Rates);
+                    var rate = section.Add($"{title}: rate", "tok/s", outcome.Rates);
                     section.Add($"{title}: tokens a decoding pass", "tokens", [outcome.TokensPerPass]);
                     var exact = outcome.Texts.Zip(tasks).Count(p => p.First == p.Second.Expected);
                     section.Add($"{title}: answered exactly", "tasks", [exact]);
@@ -70,7 +74,15 @@ static class SpeculationTasks
                         section.Require(Check.AtMost($"{title}: texts unlike those of one at a time, nobody proposing", others, 0));
                     }
 
-                    if (mode == SpeculationMode.Draft)
+                    if (mode == SpeculationMode.None)
+                    {
+                        alone[(prompts, batch)] = rate;
+                    }
+                    else if (mode == SpeculationMode.Auto && alone.TryGetValue((prompts, batch), out var plainRate))
+                    {
+                        section.Require(Check.AtLeast($"{title}: rate / nobody proposing", rate.Median / plainRate.Median, TargetAuto));
+                    }
+                    else if (mode == SpeculationMode.Draft)
                     {
                         section.Require(Check.AtLeast($"{title}: tokens a decoding pass", outcome.TokensPerPass, TargetDraft));
                     }
