@@ -85,11 +85,14 @@ public sealed record PassAccount
     /// <summary>One line for reports.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Rate:0.0} t/s of at most {BoundRate:0.0} by {BindingTerm}, {TokensPerPass:0.##} tokens a pass; a pass: {Duration.TotalMilliseconds:0.0} ms, {Bytes(DeviceBytes)} device, {Bytes(HostBytes)} host, {Bytes(StorageBytes)} NVMe, stalled {StorageStall.TotalMilliseconds:0.0} ms on NVMe and {LinkStall.TotalMilliseconds:0.0} ms on PCIe");
+        $"{Digits(Rate)} t/s of at most {Digits(BoundRate)} by {BindingTerm}, {TokensPerPass:0.##} tokens a pass; a pass: {Duration.TotalMilliseconds:0.0} ms, {Bytes(DeviceBytes)} device, {Bytes(HostBytes)} host, {Bytes(StorageBytes)} NVMe, stalled {StorageStall.TotalMilliseconds:0.0} ms on NVMe and {LinkStall.TotalMilliseconds:0.0} ms on PCIe");
 
     TimeSpan Mean(TimeSpan sum) => Passes == 0 ? TimeSpan.Zero : sum / Passes;
 
     long Mean(long sum) => Passes == 0 ? 0 : sum / Passes;
+
+    /// <summary>Three of them, for models of seconds a token too.</summary>
+    static string Digits(double rate) => rate.ToString(rate < 10 ? "0.00" : rate < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
 
     static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

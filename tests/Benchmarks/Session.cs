@@ -9,7 +9,8 @@ namespace NvStream.Benchmarks;
 /// <param name="Decode">Tokens per second after the first, of all sequences together.</param>
 /// <param name="PrefillTime">Seconds up to the first token.</param>
 /// <param name="StreamRate">Bytes per second read for the first sequence, over the time of its passes.</param>
-readonly record struct Rates(double Prefill, double Decode, double PrefillTime, double StreamRate, double StallFraction);
+/// <param name="Account">Of the first sequence's passes that decoded.</param>
+readonly record struct Rates(double Prefill, double Decode, double PrefillTime, double StreamRate, double StallFraction, PassAccount Account);
 
 /// <summary>A loaded model that answers made-up prompts of exact lengths.</summary>
 sealed class Session : IDisposable
@@ -98,7 +99,7 @@ sealed class Session : IDisposable
         var rates = results.Select(r => r.DecodeRate).Order().ToArray();
         var first = results[0];
         return new(
-            first.PromptRate, rates[rates.Length / 2] * results.Length, first.TimeToFirstToken.TotalSeconds, first.StreamRate, first.StallFraction);
+            first.PromptRate, rates[rates.Length / 2] * results.Length, first.TimeToFirstToken.TotalSeconds, first.StreamRate, first.StallFraction, first.Account);
     }
 
     public void Dispose() => _model.Dispose();

@@ -29,7 +29,9 @@ static class HostAndStorage
             var before = await scenario.Rates.DiskNow();
             for (var round = 0; round < bench.Few(3); round++)
             {
-                var rate = (await session.Run(Prompt, Tokens)).Decode;
+                var run = await session.Run(Prompt, Tokens);
+                var rate = run.Decode;
+                scenario.Note("account of one sequence", run);
                 var after = await scenario.Rates.DiskNow();
                 one.Add(rate);
                 share.Add(rate / scenario.Bound(plan, (before + after) / 2));

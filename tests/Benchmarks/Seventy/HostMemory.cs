@@ -39,6 +39,7 @@ static class HostMemory
                     one.Add(a.Decode);
                     together.Add(b.Decode);
                     prefill.Add(c.Prefill);
+                    scenario.Note("account of one sequence", a);
                 }
             }
         });

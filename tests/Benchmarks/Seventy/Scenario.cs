@@ -77,6 +77,9 @@ sealed class Scenario : IDisposable
         }
     }
 
+    /// <summary>What the engine's own account says of a run.</summary>
+    public void Note(string what, in Rates rates) => Section.Notes.Add($"{what}: {rates.Account}");
+
     public long Scaled(long bytes) => (long)(bytes * _scale);
 
     /// <summary>Loads the model; the time and the rate of it are figures too.</summary>
@@ -149,32 +152,38 @@ sealed class Scenario : IDisposable
         _card?.Dispose();
     }
 
-    /// <summary>What cuFile takes of the card for itself once it has read something.</summary>
+    /// <summary>What cuFile takes of the card for itself: as seen once it has read something, and at least what it was seen to take of a whole model.</summary>
     long CuFileBytes()
     {
+        const long least = 512 << 20;
         const int bytes = 64 << 20;
         if (_card is null)
         {
-            return 0;
+            return least;
         }
 
         using var device = ComputeDevices.Open(Device);
-        using var memory = device.Allocate(bytes, "cuFile");
+        using var memory = device.Allocate(bytes, "slots for cuFile");
+        using var other = device.Allocate(bytes, "a layer for cuFile");
         using var handle = File.OpenHandle(Path);
         var before = _card.Used;
         using var route = StorageRoutes.Open(RouteKind.CuFileCompat, [new StoredFile(Path, RandomAccess.GetLength(handle), handle)], device, new(4 << 20, 8));
         route.Attach(memory);
         using (var transfer = new Transfer())
         {
-            transfer.Prepare([new(0, 0, bytes)], memory.Address, route.BlockSize);
-            route.Begin(transfer);
-            transfer.Wait(CancellationToken.None);
+            // Registered memory, and memory that is not.
+            foreach (var address in new[] { memory.Address, other.Address })
+            {
+                transfer.Prepare([new(0, 0, bytes)], address, route.BlockSize);
+                route.Begin(transfer);
+                transfer.Wait(CancellationToken.None);
+            }
         }
 
         var taken = Math.Max(0, _card.Used - before);
         route.Detach(memory);
-        Section.Notes.Add($"cuFile takes {taken >> 20} MiB of the card for itself");
-        return taken;
+        Section.Notes.Add($"cuFile takes {taken >> 20} MiB of the card for itself to begin with; {Math.Max(least, taken) >> 20} MiB are left to it");
+        return Math.Max(least, taken);
     }
 
     /// <summary>What the driver takes for a context with one kernel loaded.</summary>

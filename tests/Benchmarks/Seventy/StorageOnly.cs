@@ -27,7 +27,9 @@ static class StorageOnly
                     var before = await scenario.Rates.DiskNow();
                     for (var round = 0; round < bench.Few(2); round++)
                     {
-                        var streamed = (await session.Run(Prompt, Tokens)).Decode * session.Model.BytesPerPass;
+                        var run = await session.Run(Prompt, Tokens);
+                        var streamed = run.Decode * session.Model.BytesPerPass;
+                        scenario.Note($"{route}: account", run);
                         var after = await scenario.Rates.DiskNow();
                         rate.Add(streamed / 1e9);
                         share.Add(streamed / ((before + after) / 2));
