@@ -80,7 +80,7 @@ public sealed class PassAccountTests
     {
         var text = new PassAccount(Four with { HostBytes = 4L * 3 << 30, StorageBytes = 0, DeviceBytes = 4 << 20 }, tokens: 6).ToString();
         Assert.Equal(
-            "0.15 t/s of at most 0.20 by Compute, 1.5 tokens a pass; a pass: 10000.0 ms, 1.0 MB device, 3.0 GB host, 0 NVMe, "
+            "0.13 t/s of at most 0.19 by Compute, 1.5 tokens a pass; a pass: 10000.0 ms, 1.0 MB device, 3.0 GB host, 0 NVMe, "
             + "stalled 1500.0 ms on NVMe and 500.0 ms on PCIe",
             text);
     }
