@@ -14,13 +14,13 @@ static class AccountTable
             yield break;
         }
 
-        yield return Text($"{model.Name}: {Count(summary.Answers, "answer")}, {Count(summary.TokenCount, "token")} in {Human.Time(summary.Elapsed)}, {Human.TokenRate(summary.TotalRate)} together.");
+        yield return Text($"{model.Name}: {Count(summary.Answers, "answer", "answers")}, {Count(summary.TokenCount, "token", "tokens")} in {Human.Time(summary.Elapsed)}, {Human.TokenRate(summary.TotalRate)} together.");
         if (summary is { Decoding: not null, Prompts: { } prompts })
         {
             yield return Text($"Prompts: {prompts.TokensPerPass:0.#} tokens a pass, {Human.TokenRate(prompts.Rate)} of at most {Human.TokenRate(prompts.BoundRate)}, bound by {prompts.BindingTerm}.");
         }
 
-        yield return Text($"{(summary.Decoding is null ? "Prompts" : "Decoding")}, means over {Count(account.Passes, account.Passes == 1 ? "pass" : "passe")}{(summary.Answers > 1 ? ", a shared pass counted for each answer" : "")}:");
+        yield return Text($"{(summary.Decoding is null ? "Prompts" : "Decoding")}, means over {Count(account.Passes, "pass", "passes")}{(summary.Answers > 1 ? ", a shared pass counted for each answer" : "")}:");
         yield return Row("tier", "bytes a pass", "rate", "stalled a pass");
         yield return Row("device", Human.Bytes(account.DeviceBytes), "", "");
         yield return Row("host", Human.Bytes(account.HostBytes), "", "");
@@ -36,7 +36,7 @@ static class AccountTable
         yield return Text($"Reached {Human.TokenRate(account.Rate)} of at most {Human.TokenRate(account.BoundRate)} an answer, bound by {account.BindingTerm}.");
     }
 
-    static string Count(long count, string what) => Text($"{count} {what}{(count == 1 ? "" : "s")}");
+    static string Count(long count, string one, string more) => Text($"{count} {(count == 1 ? one : more)}");
 
     static string Rate(double bytesPerSecond) => bytesPerSecond > 0 ? Human.ByteRate(bytesPerSecond) : "-";
 
