@@ -25,10 +25,10 @@ sealed class Session : IDisposable
     /// <param name="budget">Device memory in bytes; null for all that is needed.</param>
     public Session(
         string path, Bench bench, long? budget = null, int context = Context, int cells = Context, RouteKind route = RouteKind.Auto, string device = "Cpu",
-        long hostBudget = 0)
+        long hostBudget = 0, IProgress<LoadProgress>? progress = null)
     {
         var options = Options(bench, budget, context, cells, route) with { Device = device, HostBudget = MemoryBudget.FromBytes(hostBudget) };
-        _model = StreamModel.Load(path, options with { BlockSize = bench.BlockSize ?? options.BlockSize });
+        _model = StreamModel.Load(path, options with { BlockSize = bench.BlockSize ?? options.BlockSize }, progress);
     }
 
     public StreamModel Model => _model;

@@ -90,13 +90,17 @@ sealed class Scenario : IDisposable
             PageCache.Evict(handle, 0, RandomAccess.GetLength(handle));
         }
 
-        var session = new Session(Path, _bench, Budget - (route == RouteKind.CuFileCompat ? CuFileBytes() : 0), device: Device, hostBudget: hostBudget, route: IsCpu ? RouteKind.HostDirect : route);
+        var budget = Budget - (route == RouteKind.CuFileCompat ? CuFileBytes() : 0);
+        var tiers = new LoadTimes();
+        var session = new Session(
+            Path, _bench, budget, device: Device, hostBudget: hostBudget, route: IsCpu ? RouteKind.HostDirect : route, progress: tiers);
         var model = session.Model;
         var (plan, bytes) = (model.Plan, model.Plan.ResidentBytes + model.Plan.HostBytes);
         Section.Notes.Add(
             $"{name}: {model.ResidentLayerCount} layers resident ({plan.ResidentBytes / 1e9:F2} GB), {model.HostLayerCount} in host memory ({plan.HostBytes / 1e9:F2} GB), "
             + $"{model.StreamedLayerCount} on storage ({plan.BytesPerPass / 1e9:F2} GB); {plan.SlotCount} slots of {plan.SlotBytes / 1e6:F0} MB; passes of up to {plan.PassRows} rows");
         Section.Notes.Add($"{name}: route {model.Route}: {model.RouteReason}");
+        Section.Notes.Add($"{name}: {tiers}");
         Section.Add($"{name}: loading {bytes / 1e9:F2} GB", "s", [model.LoadTime.TotalSeconds]);
         Section.Add($"{name}: loading", "GB/s", [bytes / model.LoadTime.TotalSeconds / 1e9]);
         return session;
