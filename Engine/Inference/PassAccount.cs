@@ -11,7 +11,7 @@ namespace NvStream.Inference;
 /// The bound takes what was measured and supposes that it overlapped without a gap. So it cannot see that reads or kernels
 /// themselves could be faster: where storage had reads in flight all the time but too few for its full rate, or shared the
 /// drive, or where the slots were too few to ask for more, the bound is what was reached (Measure-NvmePath says what the
-/// path can do). The link's rate is that of the fastest copy alone, so a link that also carries something else looks wider
+/// path can do). The link's rate is that of copies alone, so a link that also carries something else looks wider
 /// than it was. Compute includes reading weights from the device's own memory and the host's issuing of operations, which
 /// cannot be told apart here: <see cref="BindingTerm.Vram"/> is never named. Few passes say little: slots were full when
 /// the first of them began.
@@ -51,7 +51,7 @@ public sealed record PassAccount
     /// <summary>Bytes per second from storage while it had reads in flight; 0 where none came from there.</summary>
     public double StorageRate => Rates.Of(_sums.StorageBytes, _sums.ReadTime);
 
-    /// <summary>Bytes per second over the link to a device with memory of its own, as measured when the model was loaded; 0 where nothing moved over one.</summary>
+    /// <summary>Bytes per second over the link to a device with memory of its own, as measured when the model was loaded, or as passes showed where they were faster; 0 where nothing moved over one.</summary>
     public double LinkRate => Rates.Of(_sums.HostBytes + _sums.StorageBytes, _sums.LinkTime);
 
     /// <summary>Time in which storage had reads in flight, <see cref="TimeBetween"/> included: they run on from pass to pass.</summary>

@@ -44,8 +44,15 @@ sealed class PassMeter(WeightStore weights, long deviceBytes)
             StorageStall = _end.StorageStall - _begin.StorageStall,
             LinkStall = _end.LinkStall - _begin.LinkStall,
             ReadTime = _end.Busy - _begin.Busy,
-            LinkTime = weights.LinkTime(host + storage),
+            LinkTime = LinkTimeOf(host + storage),
         };
+    }
+
+    /// <summary>At the rate seen when loading; what came faster now shows that the link can do that.</summary>
+    TimeSpan LinkTimeOf(long bytes)
+    {
+        var (expected, seen) = (weights.LinkTime(bytes), Stopwatch.GetElapsedTime(_begin.Time, _end.Time) + _between);
+        return expected < seen ? expected : seen;
     }
 
     readonly record struct Counters(long Time, long HostBytes, long StorageBytes, TimeSpan StorageStall, TimeSpan LinkStall, TimeSpan Busy)

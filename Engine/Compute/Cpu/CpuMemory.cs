@@ -31,6 +31,15 @@ internal sealed unsafe partial class CpuMemory : DeviceMemory
             : throw DeviceException.OutOfMemory(device, bytes, purpose);
     }
 
+    /// <summary>Has the system hand out every page now, and not when it is first used.</summary>
+    public void Touch()
+    {
+        for (long at = 0; at < Length; at += Page)
+        {
+            *(byte*)(Address + (nint)at) = 0;
+        }
+    }
+
     protected override void Free()
     {
         Release(Address, Padded(Length));

@@ -170,8 +170,8 @@ public sealed class PassAccountTests
             Assert.Equal(account.TokensPerPass / longest, account.BoundRate, account.BoundRate * 0.001);
         }
 
-        // What waits and computes is within the time that the rate counts; copies can beat the link's rate as measured.
-        Assert.True(result.BindingTerm == BindingTerm.Pcie || result.Account.Rate <= result.BoundRate, result.Account.ToString());
+        // What was reached can be reached.
+        Assert.InRange(result.Account.Rate, 0, result.BoundRate * 1.000001);
     }
 
     static Task<InferenceResult> Answer(StreamModel model, string prompt, int tokens) => model.SubmitAsync(

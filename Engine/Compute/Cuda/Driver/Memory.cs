@@ -84,6 +84,8 @@ internal sealed partial class PinnedBlock : CudaHandle
             return null;
         }
 
+        // The driver would have the pages zeroed with its lock held, and copies meanwhile wait for that.
+        pages.Touch();
         if (MemHostRegister(pages.Address, (nuint)bytes, Portable) == CudaResult.Success)
         {
             return new(context, pages.Address, pages);
