@@ -250,7 +250,7 @@ public sealed class StreamModel : IDisposable
                 _draft = null;
                 var meter = new LoadMeter(file.Layers.Sum(l => l.Bytes), 0, progress);
                 var device = ComputeDevices.Open(Device, _threads);
-                _draft = Speculation.DraftModel.Load(file, device, _route.Kind, _routing, Plan.KvTokens, meter.Add, cancellationToken);
+                _draft = Speculation.DraftModel.Load(file, device, _routing, Plan.KvTokens, meter.Add, cancellationToken);
                 _scheduler.Draft = _draft;
             }
             catch
