@@ -11,8 +11,8 @@ sealed class PassCost
     /// <summary>By which a number of rows counts less with every pass of another.</summary>
     const double Ageing = 0.98;
 
-    /// <summary>By which a cost falls with every pass while nothing is known of it: what it is of is tried again, a row or two at first.</summary>
-    public const double Fading = 0.99;
+    /// <summary>By which the cost of a row falls with every pass while nothing is known of it: it is tried again, a row or two at first.</summary>
+    const double Fading = 0.99;
 
     /// <summary>By the logarithm of their rows.</summary>
     readonly UsualTime[] _levels = new UsualTime[32];

@@ -18,6 +18,9 @@ struct UsualTime
     /// <summary>A pass counts as slower than usual by no more than this.</summary>
     const double MostSlower = 1.5;
 
+    /// <summary>Slow, as trying a draft model again has it read whole texts.</summary>
+    const double Fading = 0.999;
+
     int _passes;
 
     public readonly bool IsKnown => _passes >= Believed;
@@ -52,5 +55,5 @@ struct UsualTime
     }
 
     /// <summary>Nobody found it worth its time.</summary>
-    public void Fade() => Seconds *= PassCost.Fading;
+    public void Fade() => Seconds *= Fading;
 }

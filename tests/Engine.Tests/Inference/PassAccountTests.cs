@@ -160,7 +160,7 @@ public sealed class PassAccountTests
             () => StreamModel.PlanOn(Fixtures.DemoModel, options with { DeviceBudget = MemoryBudget.FromBytes(0) }, () => new AsyncFakeDevice())).LeastBytes;
         using var model = StreamModel.LoadOn(Fixtures.DemoModel, options with { DeviceBudget = MemoryBudget.FromBytes(least) }, () => device, null, Token);
         var prompt = string.Join(' ', Enumerable.Repeat(Log, 9));
-        for (var delay = 20; delay < 400; delay += 40)
+        for (var delay = 30; delay < 200; delay += 35)
         {
             using var cancel = new CancellationTokenSource(delay);
             var result = await model.SubmitAsync(new() { Prompt = prompt, MaxTokens = 1 }, cancel.Token);

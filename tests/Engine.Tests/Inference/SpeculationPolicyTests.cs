@@ -146,7 +146,7 @@ public sealed class SpeculationPolicyTests
         }
 
         Assert.InRange(time.Seconds, 0.15, 0.2);
-        for (var i = 0; i < 300; i++)
+        for (var i = 0; i < 3000; i++)
         {
             time.Fade();
         }
