@@ -19,6 +19,9 @@ sealed class Sequence
     int _count;
     int _processed;
 
+    /// <summary>Tokens of the prompt that passes have carried to their end.</summary>
+    int _promptTaken;
+
     // Unregistered, never disposed: disposal would wait for a callback that waits for the scheduler's lock.
     CancellationTokenRegistration _registration;
 
@@ -122,6 +125,7 @@ sealed class Sequence
         else
         {
             _promptFigures += pass;
+            _promptTaken = _processed;
         }
     }
 
@@ -129,7 +133,7 @@ sealed class Sequence
     public bool Advance(LogitReader logits, Sampler sampler, out FinishReason reason)
     {
         var (isDecoding, known, proposed) = (IsDecoding, _count, Proposals.Count);
-        var accepted = 0;
+        var (accepted, isCut) = (0, false);
         bool goesOn;
         for (var row = LogitIndex; ; row++)
         {
@@ -142,7 +146,8 @@ sealed class Sequence
             }
 
             accepted++;
-            if (!goesOn)
+            isCut = !goesOn;
+            if (isCut)
             {
                 break;
             }
@@ -153,7 +158,7 @@ sealed class Sequence
         LogitIndex = -1;
         if (isDecoding)
         {
-            Proposals.Settle(known, accepted);
+            Proposals.Settle(known, accepted, isCut);
         }
 
         return goesOn;
@@ -240,7 +245,7 @@ sealed class Sequence
             StreamRate = Rates.Of(all.StorageBytes, all.Duration),
             StallFraction = Math.Min(1, Rates.Of(all.Stall.TotalSeconds, all.Duration)),
             Account = account,
-            PromptAccount = HasRun ? new(_promptFigures, Math.Min(_processed, _promptCount)) : null,
+            PromptAccount = HasRun ? new(_promptFigures, _promptTaken) : null,
             Seed = _seed,
             InputObject = _request.InputObject,
         });

@@ -217,7 +217,8 @@ public sealed class StreamModel : IDisposable
 
     /// <summary>
     /// Lets a small model of the same vocabulary draft for this one from the next pass on, in what its budget has left; in
-    /// place of one that does so already. A plan leaves room for the one that <see cref="ModelOptions.DraftModel"/> names.
+    /// place of one that does so already: there may not be room for both, so that one is gone once this one's weights are
+    /// read, whatever becomes of that. A plan leaves room for the one that <see cref="ModelOptions.DraftModel"/> names.
     /// </summary>
     /// <exception cref="NvStreamException">Bad file, DraftModelInvalid for another vocabulary, DeviceBudgetTooSmall.</exception>
     public void AttachDraft(string path, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -245,12 +246,13 @@ public sealed class StreamModel : IDisposable
                     throw BudgetException.DraftTooLarge(path, demand, room);
                 }
 
+                cancellationToken.ThrowIfCancellationRequested();
                 _scheduler.Draft = null;
                 _draft?.Dispose();
                 _draft = null;
                 var meter = new LoadMeter(file.Layers.Sum(l => l.Bytes), 0, progress);
                 var device = ComputeDevices.Open(Device, _threads);
-                _draft = Speculation.DraftModel.Load(file, device, _route.Kind, _routing, Plan.KvTokens, meter.Add, cancellationToken);
+                _draft = Speculation.DraftModel.Load(file, device, _routing, Plan.KvTokens, meter.Add, cancellationToken);
                 _scheduler.Draft = _draft;
             }
             catch

@@ -16,11 +16,8 @@ sealed class DraftModel : IDisposable
     /// <summary>Rows of a pass: the prompts' chunk, and two tokens of each sequence.</summary>
     const int PassRows = 128;
     const int PassSequences = PassRows / 2;
-    const double Fading = 0.9;
 
     readonly ModelFile _model;
-    readonly IComputeDevice _device;
-    readonly IStorageRoute _route;
     readonly KvCache _cache;
     readonly Workspace _work;
     readonly WeightStore _weights;
@@ -28,17 +25,21 @@ sealed class DraftModel : IDisposable
     readonly LogitReader _logits;
     readonly Sampler _sampler;
     readonly Pass _pass = new(PassRows, PassSequences, PassSequences);
+    readonly Owned _owned;
+    UsualTime _step;
 
-    DraftModel(ModelFile model, IComputeDevice device, RouteKind route, RouteOptions routing, int cells, Owned owned, Action<long> onLoaded, CancellationToken cancellationToken)
+    DraftModel(ModelFile model, IComputeDevice device, RouteOptions routing, int cells, Owned owned, Action<long> onLoaded, CancellationToken cancellationToken)
     {
         _model = model;
-        _device = device;
+        _owned = owned;
         var plan = PlanFor(model, device, cells);
         device.Reserve(plan.ReservedBytes);
-        _route = owned.Add(StorageRoutes.Open(route, model.File, device, routing));
+
+        // Its file may lie where the other model's route does not lead, and is read only once.
+        var route = owned.Add(StorageRoutes.Open(RouteKind.Auto, model.File, device, routing));
         _cache = owned.Add(new KvCache(device, model.Spec, cells));
         _work = owned.Add(new Workspace(device, model.Spec, PassRows, PassSequences));
-        _weights = owned.Add(new WeightStore(device, _route, model.Layers, plan));
+        _weights = owned.Add(new WeightStore(device, route, model.Layers, plan));
         _weights.Load(onLoaded, cancellationToken);
         _decoder = new(device, model.File, model.Spec, model.Layers);
         _logits = new(device, PassSequences, model.Tokenizer.VocabularySize);
@@ -48,8 +49,8 @@ sealed class DraftModel : IDisposable
     /// <summary>Full path of its (first) file.</summary>
     public string Path => _model.File.Path;
 
-    /// <summary>What a proposed token took lately, of all sequences that one was proposed for at a time; 0 before the first.</summary>
-    public double StepSeconds { get; private set; }
+    /// <summary>What a proposed token usually takes, of all sequences that one was proposed for at a time; 0 before that is known.</summary>
+    public double StepSeconds => _step.IsKnown ? _step.Seconds : 0;
 
     /// <summary>What it takes of the device that both models share.</summary>
     public static CompanionDemand DemandOf(ModelFile model, IComputeDevice device)
@@ -62,14 +63,14 @@ sealed class DraftModel : IDisposable
     /// <param name="cells">Of the KV pool of the model that it drafts for.</param>
     /// <param name="onLoaded">Called with the bytes of each layer as it arrives.</param>
     public static DraftModel Load(
-        ModelFile model, IComputeDevice device, RouteKind route, RouteOptions routing, int cells, Action<long> onLoaded, CancellationToken cancellationToken)
+        ModelFile model, IComputeDevice device, RouteOptions routing, int cells, Action<long> onLoaded, CancellationToken cancellationToken)
     {
         var owned = new Owned();
         owned.Add(model);
         owned.Add(device);
         try
         {
-            return new(model, device, route, routing, cells, owned, onLoaded, cancellationToken);
+            return new(model, device, routing, cells, owned, onLoaded, cancellationToken);
         }
         catch
         {
@@ -100,19 +101,14 @@ sealed class DraftModel : IDisposable
             Choose(sequences, steps);
         }
 
-        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds / Math.Max(1, proposed);
-        StepSeconds = StepSeconds == 0 ? seconds : (StepSeconds * Fading) + (seconds * (1 - Fading));
+        _step.Learn(1, Stopwatch.GetElapsedTime(start).TotalSeconds / Math.Max(1, proposed), _step.LastPass + 1);
     }
 
-    public void Dispose()
-    {
-        _weights.Dispose();
-        _work.Dispose();
-        _cache.Dispose();
-        _route.Dispose();
-        _device.Dispose();
-        _model.Dispose();
-    }
+    /// <summary>A pass goes by without it: what it takes may have been seen in a bad time, and it is tried again some day.</summary>
+    public void Rest() => _step.Fade();
+
+    /// <summary>The weights before the rest: they wait for work that was given up.</summary>
+    public void Dispose() => _owned.Dispose();
 
     static ResidencyPlan PlanFor(ModelFile model, IComputeDevice device, int cells)
     {

@@ -52,10 +52,11 @@ sealed class Proposals
 
     /// <summary>A pass has verified the proposals.</summary>
     /// <param name="known">Tokens of the sequence that were not proposed: what the draft model has beyond those accepted is void.</param>
-    public void Settle(int known, int accepted)
+    /// <param name="isCut">Whether the answer ended with an accepted token, so that nobody knows about those behind it.</param>
+    public void Settle(int known, int accepted, bool isCut)
     {
         ModelTokens = Math.Min(ModelTokens, known + accepted);
-        Source?.Learn(Count, accepted);
+        Source?.Learn(isCut ? accepted : Count, accepted);
         Drafted += Count;
         Accepted += accepted;
         Passes++;

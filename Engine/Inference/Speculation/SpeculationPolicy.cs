@@ -18,7 +18,8 @@ sealed class SpeculationPolicy
 
     /// <summary>
     /// The number of tokens to propose for each of some sequences that all fare alike, and the seconds that a token will
-    /// then take a sequence; 0 and infinity before anything was seen.
+    /// then take a sequence; 0 and infinity before anything is known. None where it is not known lately what a pass takes
+    /// without proposals, so that it will be.
     /// </summary>
     /// <param name="acceptance">Chance of each token where those before it were right.</param>
     /// <param name="proposalSeconds">What proposing one token takes.</param>
@@ -30,6 +31,11 @@ sealed class SpeculationPolicy
         if (share <= 0)
         {
             return (0, double.PositiveInfinity);
+        }
+
+        if (!_cost.Reaches(sequences))
+        {
+            return (0, share);
         }
 
         var (cost, worth, count) = (_cost.PerRow + proposalSeconds, share, 0);

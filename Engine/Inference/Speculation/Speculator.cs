@@ -92,6 +92,10 @@ sealed class Speculator(int passRows, int passLogits)
         {
             model!.Propose(_drafted, cancellationToken);
         }
+        else if (_decoding > 0)
+        {
+            model?.Rest();
+        }
     }
 
     /// <summary>An even share of the rows that are left when every sequence has one.</summary>

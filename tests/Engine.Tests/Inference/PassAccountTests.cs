@@ -151,6 +151,26 @@ public sealed class PassAccountTests
         Assert.Equal(50 / summary.Elapsed.TotalSeconds, summary.TotalRate, 1e-6);
     }
 
+    [Fact]
+    public async Task A_prompt_that_was_cut_short_counts_the_tokens_of_the_passes_that_count()
+    {
+        var device = new AsyncFakeDevice(mostCopyDelayMicroseconds: 2_000);
+        var options = new ModelOptions { ContextLength = 512, KvTokens = 512, BlockSize = 32 * 1024, QueueDepth = 3 };
+        var least = Assert.Throws<BudgetException>(
+            () => StreamModel.PlanOn(Fixtures.DemoModel, options with { DeviceBudget = MemoryBudget.FromBytes(0) }, () => new AsyncFakeDevice())).LeastBytes;
+        using var model = StreamModel.LoadOn(Fixtures.DemoModel, options with { DeviceBudget = MemoryBudget.FromBytes(least) }, () => device, null, Token);
+        var prompt = string.Join(' ', Enumerable.Repeat(Log, 9));
+        for (var delay = 30; delay < 200; delay += 35)
+        {
+            using var cancel = new CancellationTokenSource(delay);
+            var result = await model.SubmitAsync(new() { Prompt = prompt, MaxTokens = 1 }, cancel.Token);
+            if (result.PromptAccount is { } account && result.FinishReason == FinishReason.Cancelled && result.TokenCount == 0)
+            {
+                Assert.Equal(account.Passes * model.Plan.PassRows, account.TokensPerPass * account.Passes, 1e-6);
+            }
+        }
+    }
+
     static void Check(StreamModel model, InferenceResult result)
     {
         Assert.Equal(result.Passes, result.Account.Passes + result.PromptAccount!.Passes);

@@ -1,3 +1,4 @@
+using NvStream.Inference;
 using NvStream.Inference.Speculation;
 
 namespace NvStream.Tests.Inference;
@@ -58,6 +59,10 @@ public sealed class SpeculationPolicyTests
         var policy = new SpeculationPolicy();
         Assert.Equal((0, double.PositiveInfinity), policy.Choose(0.9, 0, Most, 1));
         policy.Learn(1, 0.03);
+        Assert.Equal((0, double.PositiveInfinity), policy.Choose(0.9, 0, Most, 1));
+        policy.Learn(1, 0.03);
+        Assert.Equal(Most, policy.Choose(0.9, 0, Most, 1).Count);
+        policy.Learn(16, 0.60);
         Assert.Equal(Most, policy.Choose(0.9, 0, Most, 1).Count);
         policy.Learn(16, 0.60);
         Assert.Equal(0, policy.Choose(0.9, 0, Most, 1).Count);
@@ -81,6 +86,118 @@ public sealed class SpeculationPolicyTests
         }
 
         Assert.Equal(0.5, acceptance.Rate, 0.01);
+    }
+
+    [Fact]
+    public void A_proposal_that_the_answers_end_left_unread_was_not_refused()
+    {
+        var proposals = new Proposals(SpeculationMode.Lookup, 100);
+        var source = new Acceptance(0.5);
+        for (var i = 0; i < 100; i++)
+        {
+            proposals.Set(8, source);
+            proposals.Settle(known: 20, accepted: 3, isCut: true);
+        }
+
+        Assert.InRange(source.Rate, 0.99, 1);
+        Assert.Equal((800, 300, 100), (proposals.Drafted, proposals.Accepted, proposals.Passes));
+    }
+
+    [Theory]
+    [InlineData(0.350, 0.001, 0.8)]
+    [InlineData(0.030, 0.006, 0.8)]
+    [InlineData(0.030, 0.006, 0.4)]
+    [InlineData(0.010, 0.030, 0.8)]
+    public void Auto_is_near_the_best_soon_whatever_passes_were_slow(double fixedSeconds, double row, double acceptance)
+    {
+        var best = Enumerable.Range(0, Most + 1).Min(count =>
+            (fixedSeconds + (row * (count + 1))) / Enumerable.Range(0, count + 1).Sum(i => Math.Pow(acceptance, i)));
+        int[][] slow = [[], [0], [1], [2], [30], [0, 1], [60, 90]];
+        foreach (var passes in slow)
+        {
+            foreach (var factor in new[] { 3.0, 30, 1000 })
+            {
+                var simulation = new Simulation(rows => fixedSeconds + (row * rows), acceptance);
+                var last = passes.LastOrDefault();
+                simulation.Run(last + 1, pass => passes.Contains(pass) ? factor : 1);
+                simulation.Run(passes.Length > 1 ? 90 : 30, _ => 1);
+                var soon = simulation.Run(300, _ => 1);
+                Assert.True(soon < 1.12 * best, $"slow: {string.Join(", ", passes)} by {factor}: {soon:0.0000} and not {best:0.0000} s a token");
+            }
+        }
+    }
+
+    [Fact]
+    public void A_usual_time_takes_two_and_forgets_slow_ones()
+    {
+        var time = default(UsualTime);
+        time.Learn(1, 30, 1);
+        Assert.False(time.IsKnown);
+        time.Learn(1, 0.02, 2);
+        Assert.True(time.IsKnown);
+        Assert.Equal(0.02, time.Seconds, 1e-9);
+        time.Learn(1, 1000, 3);
+        Assert.InRange(time.Seconds, 0.02, 0.024);
+
+        // What lasts is believed.
+        for (var pass = 4; pass < 80; pass++)
+        {
+            time.Learn(1, 0.2, pass);
+        }
+
+        Assert.InRange(time.Seconds, 0.15, 0.2);
+        for (var i = 0; i < 3000; i++)
+        {
+            time.Fade();
+        }
+
+        Assert.InRange(time.Seconds, 0, 0.02);
+    }
+
+    [Fact]
+    public void Times_of_zero_and_of_none_propose_nothing_and_are_forgotten()
+    {
+        var policy = new SpeculationPolicy();
+        for (var i = 0; i < 10; i++)
+        {
+            policy.Learn(1, 0);
+            Assert.Equal((0, double.PositiveInfinity), policy.Choose(0.9, 0, Most, 1));
+        }
+
+        for (var i = 0; i < 10; i++)
+        {
+            policy.Learn(1, 0.03);
+        }
+
+        Assert.InRange(policy.Choose(0.9, 0, Most, 1).Count, 1, Most);
+    }
+
+    /// <summary>One sequence under Auto, where tokens are right as often as they are said to be.</summary>
+    sealed class Simulation(Func<int, double> seconds, double acceptance)
+    {
+        readonly SpeculationPolicy _policy = new();
+        readonly Random _random = new(5);
+
+        /// <summary>Seconds of a token, as they would be without what makes passes slow.</summary>
+        public double Run(int passes, Func<int, double> factor)
+        {
+            var (time, tokens) = (0.0, 0);
+            for (var pass = 0; pass < passes; pass++)
+            {
+                var count = _policy.Choose(acceptance, 0, Most, 1).Count;
+                var accepted = 0;
+                while (accepted < count && _random.NextDouble() < acceptance)
+                {
+                    accepted++;
+                }
+
+                var noise = 1 + (0.1 * _random.NextDouble());
+                _policy.Learn(1 + count, seconds(1 + count) * noise * factor(pass));
+                (time, tokens) = (time + seconds(1 + count), tokens + accepted + 1);
+            }
+
+            return time / tokens;
+        }
     }
 
     static SpeculationPolicy After(Func<int, double> seconds)
