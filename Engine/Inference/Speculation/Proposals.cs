@@ -30,6 +30,12 @@ sealed class Proposals
     /// <summary>The random numbers that the sequence will choose with, as far as proposals have used them ahead.</summary>
     public SampleState State;
 
+    /// <summary>Seconds that a token of the pass is expected to take; 0 where nobody knows.</summary>
+    public double Expected { get; set; }
+
+    /// <summary>Tokens that the last pass made.</summary>
+    public int Made { get; private set; }
+
     /// <summary>Of all passes.</summary>
     public int Drafted { get; private set; }
 
@@ -59,6 +65,7 @@ sealed class Proposals
         Source?.Learn(isCut ? accepted : Count, accepted);
         Drafted += Count;
         Accepted += accepted;
+        Made = isCut ? accepted : accepted + 1;
         Passes++;
         Set(0, null);
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace NvStream.Inference.Speculation;
 
 /// <summary>
@@ -20,10 +22,12 @@ sealed class Speculator(int passRows, int passLogits)
     readonly Acceptance[] _lookups = [new(0.4), new(0.5), new(0.6), new(0.8)];
     readonly List<Sequence> _drafted = [];
     readonly Lock _using = new();
+    readonly Excess _excess = new();
     Acceptance _drafts = NewDrafts();
     DraftModel? _model;
     DraftModel? _known;
     int _decoding;
+    double _proposing;
 
     /// <summary>The model that drafts; any thread may set it. Once it is set, the one before is used no more.</summary>
     public DraftModel? Model
@@ -43,7 +47,9 @@ sealed class Speculator(int passRows, int passLogits)
     {
         lock (_using)
         {
+            var start = Stopwatch.GetTimestamp();
             ProposeWith(_model, sequences, cancellationToken);
+            _proposing = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
     }
 
@@ -55,10 +61,30 @@ sealed class Speculator(int passRows, int passLogits)
         if (rows > 0)
         {
             _policy.Learn(rows, duration.TotalSeconds);
+            LearnExcess(duration.TotalSeconds);
         }
 
         Array.ForEach(_lookups, l => l.Fade());
         _drafts.Fade();
+    }
+
+    /// <summary>By passes in which a model drafted for everyone: of others nobody can say whose the time was.</summary>
+    void LearnExcess(double seconds)
+    {
+        if (_drafted.Count == 0)
+        {
+            _excess.Fade();
+        }
+        else if (_drafted.Count == _decoding)
+        {
+            var expected = 0.0;
+            foreach (var sequence in _drafted)
+            {
+                expected += sequence.Proposals.Expected * sequence.Proposals.Made;
+            }
+
+            _excess.Learn(expected, _proposing + seconds);
+        }
     }
 
     static Acceptance NewDrafts() => new(0.7);
@@ -81,6 +107,7 @@ sealed class Speculator(int passRows, int passLogits)
             }
 
             proposals.Set(0, null);
+            proposals.Expected = 0;
             var room = Math.Min(most, sequence.ProposalRoom);
             if (room > 0)
             {
@@ -134,9 +161,10 @@ sealed class Speculator(int passRows, int passLogits)
                 var source = SourceOf(match);
                 var lookup = _policy.Choose(source.Rate, 0, found, _decoding);
                 var draft = model is null ? (Count: 0, SecondsPerToken: double.PositiveInfinity) : _policy.Choose(_drafts.Rate, model.StepSeconds, room, _decoding);
-                if (draft.SecondsPerToken < lookup.SecondsPerToken)
+                if (draft.SecondsPerToken * _excess.Factor < lookup.SecondsPerToken)
                 {
                     Draft(sequence, draft.Count);
+                    proposals.Expected = draft.SecondsPerToken;
                 }
                 else
                 {
