@@ -16,7 +16,7 @@ sealed class DraftLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
         {
             pump.Run(() =>
             {
-                model.AttachDraft(draft, new Reporter(display), stopping);
+                model.AttachDraft(draft, new LoadReporter(display), stopping);
                 return true;
             });
         }
@@ -29,10 +29,5 @@ sealed class DraftLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
         }
 
         cmdlet.WriteVerbose($"{model.Name}: '{model.DraftModel}' drafts.");
-    }
-
-    sealed class Reporter(ProgressDisplay display) : IProgress<LoadProgress>
-    {
-        public void Report(LoadProgress value) => display.Report(value.Activity, value.BytesDone, value.BytesTotal, value.BytesPerSecond);
     }
 }

@@ -16,7 +16,7 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
         try
         {
             model = pump.Run(
-                () => StreamModel.Load(path, options, new Reporter(display), stopping),
+                () => StreamModel.Load(path, options, new LoadReporter(display), stopping),
                 abandoned: late => late.Dispose());
             display.End();
             Explain(model);
@@ -92,10 +92,5 @@ sealed class ModelLoader(Cmdlet cmdlet, WorkerPump pump, CancellationToken stopp
 
         cmdlet.WriteVerbose($"{model.Name}: device {model.Device}, route {model.Route}: {model.RouteReason}");
         cmdlet.WriteVerbose($"{model.Name}: loaded in {Human.Time(model.LoadTime)}.");
-    }
-
-    sealed class Reporter(ProgressDisplay display) : IProgress<LoadProgress>
-    {
-        public void Report(LoadProgress value) => display.Report(value.Activity, value.BytesDone, value.BytesTotal, value.BytesPerSecond);
     }
 }
